@@ -147,10 +147,18 @@ double art_rng_normal(struct art_rng *r); /* mean 0, sd 1 */
 /* Mix words into one seed: stable across versions and machines. */
 uint64_t art_mix64(uint64_t a, uint64_t b);
 
+/* Bytes of the valid UTF-8 character at @s (at most @n are looked at), its code point in *cp
+ * (may be NULL); 0 when there is none: cut short, overlong, a surrogate, above U+10FFFF. */
+int art_utf8_decode(const char *s, size_t n, uint32_t *cp);
+/* Whether all @n bytes are valid UTF-8; *bad_at (may be NULL) gets the first bad offset. */
+bool art_utf8_valid(const char *s, size_t n, size_t *bad_at);
+
 /*
  * Clean text from outside for a screen or a log: valid UTF-8, no control characters (tab and
- * newline become a space unless @keep_newlines), no ANSI escapes, no bidi or zero-width
- * controls. Truncates at @dst_size on a character boundary. Returns bytes written.
+ * newline become a space; with @keep_newlines newlines stay), no ANSI escapes, no bidi or
+ * zero-width controls, no invisible characters, at most four combining marks on a character.
+ * A bad byte becomes U+FFFD. Truncates at @dst_size on a character boundary and terminates.
+ * Returns bytes written, without the NUL.
  */
 size_t art_text_clean(char *dst, size_t dst_size, const char *src, size_t src_len,
 		      bool keep_newlines);

@@ -77,10 +77,12 @@ struct wish_row {
 	bool granted;
 	char answer[256];
 };
+/* @text may be NULL, @id too. LIMIT for a text that does not fit. */
 ART_MUST_USE enum art_status wish_add(struct store *st, enum wish_kind kind, int64_t target,
 				      const char *text, int64_t *id, struct art_err *err);
 /* The oldest that waits. NOT_FOUND. */
 ART_MUST_USE enum art_status wish_next(struct store *st, struct wish_row *out, struct art_err *err);
+/* CONFLICT when answered already. */
 ART_MUST_USE enum art_status wish_answer(struct store *st, int64_t id, bool granted,
 					 const char *answer, struct art_err *err);
 ART_MUST_USE enum art_status wish_find(struct store *st, int64_t id, struct wish_row *out,
@@ -137,6 +139,7 @@ struct device_row {
 	struct opt_f64 tokens_per_s;   /* of the present or last run */
 	int64_t updated_at;
 };
+/* updated_at 0: now. */
 ART_MUST_USE enum art_status device_set(struct store *st, const struct device_row *row,
 					struct art_err *err); /* insert or replace by name */
 struct device_list {
@@ -173,6 +176,7 @@ struct engine_row {
 	char state[16];   /* "idle" "running" "paused" "stopping"; "" no engine ever */
 	char doing[160];  /* "experiment 12, confirm 2 of 3" */
 };
+/* A new started_at is remembered for good: the busy share of a night needs all of them. */
 ART_MUST_USE enum art_status engine_set(struct store *st, const struct engine_row *row,
 					struct art_err *err);
 ART_MUST_USE enum art_status engine_get(struct store *st, struct engine_row *out,

@@ -48,9 +48,11 @@ struct night_row {
 	double hours;                 /* 0: no limit */
 	double budget_s;              /* training seconds per run */
 	int confirm;                  /* k */
-	int64_t judged, kept;         /* filled by queries: candidates decided, kept */
+	int64_t judged, kept;         /* filled by queries: candidates kept, discarded, failed or
+	                               * stopped (a cancelled one used no round); kept among them */
 	char end_reason[REASON_MAX];
 };
+/* Opens it: fills id, and started_at when 0. */
 ART_MUST_USE enum art_status night_add(struct store *st, struct night_row *row, struct art_err *err);
 ART_MUST_USE enum art_status night_end(struct store *st, int64_t id, const char *reason,
 				       struct art_err *err); /* CONFLICT when ended already */
@@ -103,7 +105,8 @@ struct experiment_row {
 /*
  * Add an experiment in PENDING with its recipe text; fills id, recipe_sha256, created_at.
  * Errors: CONFLICT when the class has an experiment with this recipe hash or, where knobs is not
- * empty, this knob list (err names its id).
+ * empty, this knob list (err names its id); rows of proposer "import" neither conflict nor count as
+ * a twin. LIMIT over RECIPE_MAX_BYTES.
  */
 ART_MUST_USE enum art_status experiment_add(struct store *st, struct experiment_row *row,
 					    const char *recipe, size_t recipe_len,
@@ -113,12 +116,12 @@ ART_MUST_USE enum art_status experiment_find(struct store *st, int64_t id,
 /* Owns: *out, free(). */
 ART_MUST_USE enum art_status experiment_recipe(struct store *st, int64_t id, char **out, size_t *len,
 					       struct art_err *err);
-/* PENDING -> final, once. Sets verdict, reason, val_bpb, n, lo, hi, p_false_keep, decided_at.
- * CONFLICT when already judged: nothing is ever judged twice. */
+/* PENDING -> final, once. Sets verdict, reason, val_bpb, n, lo, hi, p_false_keep, and decided_at
+ * (now when 0). CONFLICT when already judged: nothing is ever judged twice. */
 ART_MUST_USE enum art_status experiment_judge(struct store *st, const struct experiment_row *row,
 					      struct art_err *err);
 /* Update val_bpb, n, lo, hi while PENDING (screen passed, confirming), or refine a champion's
- * numbers after more repeats. */
+ * (or baseline's) numbers after more repeats; CONFLICT for any other verdict. */
 ART_MUST_USE enum art_status experiment_numbers(struct store *st, const struct experiment_row *row,
 						struct art_err *err);
 
@@ -128,10 +131,10 @@ ART_MUST_USE enum art_status experiment_champion(struct store *st, int64_t class
 
 enum experiment_sort {
 	EXPERIMENT_BY_ID,      /* oldest first */
-	EXPERIMENT_BY_SCORE,   /* best val_bpb first, unknown last */
-	EXPERIMENT_BY_VERDICT,
+	EXPERIMENT_BY_SCORE,   /* best val_bpb first; unknown last, descending too */
+	EXPERIMENT_BY_VERDICT, /* in the order of the enum */
 	EXPERIMENT_BY_PROPOSER,
-	EXPERIMENT_BY_TIME,    /* seconds spent */
+	EXPERIMENT_BY_TIME,    /* seconds spent, least first */
 };
 struct experiment_query {
 	int64_t class_id;      /* 0: all */
@@ -154,7 +157,7 @@ void experiment_list_destroy(struct experiment_list *l);
 /* ---- run ------------------------------------------------------------------------------- */
 
 /*
- * States of a run: (name, text, is it final). Legal moves are one table in experiments.c:
+ * States of a run: (name, text, is it final). Legal moves are one table in experiments_runs.c:
  *   queued -> running | cancelled
  *   running -> evaluating | done | failed | stopped | cancelled | queued (engine died; attempt + 1)
  *   evaluating -> done | failed | cancelled | queued (engine died)
@@ -235,11 +238,12 @@ ART_MUST_USE enum art_status run_find(struct store *st, int64_t id, struct run_r
 				      struct art_err *err);
 /*
  * Compare-and-set: move run @row->id from @from to @row->state and store every other field of
- * @row. CONFLICT when it is not in @from any more; bug when the table forbids the move.
+ * @row (but experiment_id and idx). CONFLICT when it is not in @from any more; INVALID for DONE
+ * without val_bpb; bug when the table forbids the move.
  */
 ART_MUST_USE enum art_status run_move(struct store *st, const struct run_row *row,
 				      enum run_state from, struct art_err *err);
-/* pid of the child once it runs; @row->state must be its present state. */
+/* pid of the child once it runs. CONFLICT when the run is final. */
 ART_MUST_USE enum art_status run_set_pid(struct store *st, int64_t id, int64_t pid,
 					 int64_t pid_started, struct art_err *err);
 /* Tail of the log, cleaned, at most LOG_TAIL_MAX - 1 bytes kept. Topic CURVE. */
@@ -269,6 +273,8 @@ struct curve_point {
 	double loss;     /* nats per token, smoothed by the writer */
 };
 #define CURVE_MAX 512 /* points kept per run; the writer thins */
+/* A point at the same progress replaces. LIMIT, and nothing added, over CURVE_MAX in all; INVALID
+ * for a point that is not finite. */
 ART_MUST_USE enum art_status curve_add(struct store *st, int64_t run_id, const struct curve_point *p,
 				       size_t n, struct art_err *err);
 /* Removes a run's points (before a new attempt). */
@@ -288,16 +294,24 @@ struct board {
 	struct night_row night;
 	bool has_champion, has_baseline;
 	struct experiment_row champion, baseline;
-	struct opt_f64 sigma;           /* pooled seed noise of the class, from all repeats */
-	int64_t sigma_df;               /* degrees of freedom behind it */
-	int64_t experiments, judged, kept, failed; /* candidates of the class */
+	/* Seed noise of the class, pooled over its experiments: sqrt(sum (x - own mean)^2 / df) over
+	 * DONE runs that are not throttled, df one less per experiment than it has such runs. Screen
+	 * runs are left out: they were looked at because they were low. */
+	struct opt_f64 sigma;
+	int64_t sigma_df;
+	int64_t experiments, judged, kept, failed; /* candidates of the class; judged as in a night */
 	double expected_false_keeps;    /* sum of p_false_keep over the class's judged candidates */
-	struct opt_f64 busy_share;      /* of the newest night: time with a run active / elapsed */
-	int64_t runs_live;
+	/* Of the night above: time with a run active / time elapsed, 0..1. The clock stops where no
+	 * engine was alive, as far as one can tell: from the last activity before an engine's start to
+	 * that start, and after the last activity of an open night while the engine is not at work.
+	 * The newest attempt of a run counts, since an earlier one was lost. Unknown at the start. */
+	struct opt_f64 busy_share;
+	int64_t runs_live;              /* of the class */
 };
 ART_MUST_USE enum art_status board_get(struct store *st, int64_t class_id, struct board *out,
 				       struct art_err *err);
-/* Champion's val_bpb over decided order, oldest first: the trend chart. At most @max points. */
+/* val_bpb of baseline and champions over decided order, oldest first: the trend chart. The newest
+ * @max of them. */
 struct trend_point {
 	int64_t at;
 	int64_t experiment_id;

@@ -20,6 +20,7 @@ void json_free(struct json *j); /* NULL is fine */
 /* All of these accept NULL (absent) and answer NULL / false / unknown for a wrong type. */
 const struct json *json_get(const struct json *obj, const char *key);
 const struct json *json_at(const struct json *arr, int i);
+const struct json *json_next(const struct json *j); /* the sibling after @j: json_at is linear in i */
 int json_count(const struct json *arr_or_obj);
 const char *json_key(const struct json *member); /* name of a member reached by json_at on an object */
 const char *json_str(const struct json *j);      /* NULL when not a string */
@@ -27,7 +28,7 @@ bool json_is_object(const struct json *j);
 bool json_is_array(const struct json *j);
 bool json_is_null(const struct json *j);
 struct opt_f64 json_num(const struct json *j);
-struct opt_i64 json_int(const struct json *j);   /* whole numbers up to 2^53 only */
+struct opt_i64 json_int(const struct json *j);   /* whole numbers below 2^53 only: above, a double is not exact */
 bool json_bool(const struct json *j, bool absent);
 
 /*

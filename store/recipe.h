@@ -7,8 +7,8 @@
  * is one; so is the native recipe.py. Strings, triple-quoted strings, brackets and comments are
  * skipped as Python would, so that NAME = inside a docstring or a call is not a constant.
  * Values understood: integers (also 2**19, 0x.., 1_000), reals, "text" or 'text', tuples or
- * lists of numbers, True/False/None; products of integers ("64 * 1024"). Anything else is
- * RECIPE_OTHER and kept verbatim.
+ * lists of numbers, True/False (INT 1 and 0); products of integers ("64 * 1024"). Anything else
+ * (None too) is RECIPE_OTHER and kept verbatim.
  */
 #ifndef STORE_RECIPE_H
 #define STORE_RECIPE_H
@@ -50,14 +50,18 @@ ART_MUST_USE enum art_status recipe_parse(struct recipe *out, const char *text, 
 const struct recipe_constant *recipe_find(const struct recipe *r, const char *name);
 
 /* The same text with @name's value replaced by @value (Python source); all other bytes as they
- * were. Owns: *out, caller frees. Errors: NOT_FOUND when the name is no constant. */
+ * were. Owns: *out, caller frees. Errors: NOT_FOUND when the name is no constant, INVALID when
+ * @value is not one value (a line break, a comment, a loose bracket), LIMIT. */
 ART_MUST_USE enum art_status recipe_set(const char *text, size_t len, const char *name,
 					const char *value, char **out, struct art_err *err);
 
-/* One line a changed, added or removed constant: "MATRIX_LR: 0.04 -> 0.06\n". @b is appended to. */
+/* One line a changed, added or removed constant: "MATRIX_LR: 0.04 -> 0.06\n",
+ * "(absent)" on the side that lacks it; by value, so 2**19 equals 524288. @b is appended to; both
+ * diffs end early, after a whole line, when it is full. */
 void recipe_diff_knobs(struct art_buf *b, const struct recipe *from, const char *from_text,
 		       const struct recipe *to, const char *to_text);
-/* Unified diff (3 lines of context) of two texts, by lines; empty when equal. */
+/* Unified diff (3 lines of context) of two texts, by lines; empty when equal. Lines are
+ * as in the files: clean them before a screen. */
 void recipe_diff_text(struct art_buf *b, const char *from, const char *to, const char *from_name,
 		      const char *to_name);
 

@@ -9,8 +9,12 @@
  * in the same transaction as the event row that tells of it.
  *
  * All store functions: BUSY when another process holds the write lock too long, CORRUPT for a
- * damaged or newer database, IO for a failing disk. Lists are filled into a struct the caller
- * zero-initialises and frees with x_list_destroy; rows are plain values.
+ * damaged, newer or foreign database, IO for a failing disk, UNSUPPORTED for a write through a
+ * read-only store, INVALID for a row that breaks the schema (an id that does not exist, a number
+ * that is not finite). After any failure of a noun function nothing of it was written, inside a
+ * transaction too. Lists are filled into a struct the caller zero-initialises and frees with
+ * x_list_destroy; a list filled again is emptied first; after a failure it is empty. Rows are
+ * plain values. Text that people or programs wrote passes art_text_clean on its way in.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -24,6 +28,11 @@ enum store_flags {
 	STORE_CREATE = 2,    /* make the file when missing */
 };
 
+/*
+ * Owns: *out, close with store_close. Waits up to @busy_ms for other writers, here and in every call.
+ * Errors: NOT_FOUND for a missing file without STORE_CREATE; UNSUPPORTED for an older version opened
+ * read-only, or a file system that cannot hold a WAL database.
+ */
 ART_MUST_USE enum art_status store_open(struct store **out, const char *path, unsigned flags,
 					int busy_ms, struct art_err *err);
 void store_close(struct store *st);
@@ -54,7 +63,8 @@ enum store_topic {
 /*
  * The bell of one process: after COMMIT every subscriber of a topic gets its mask OR-ed and its
  * eventfd written once. Reader: drain the fd, *then* take the mask, *then* query.
- * The bell outlives every store attached to it.
+ * The bell outlives every store attached to it; subscribers unsubscribe before bell_free (bug).
+ * A wake with an empty mask is possible and means nothing.
  */
 struct bell;
 struct bell_sub;

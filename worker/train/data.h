@@ -43,8 +43,8 @@ const char *dataset_evaluator_sha256(const struct dataset *d);
  * throws the rest of a cropped document away, here documents are cut beforehand into pieces that
  * fit a row, at places drawn afresh every epoch, and the pieces of all documents are shuffled by
  * @seed: nothing is lost, documents far longer than T are read to their end, and rows of a batch
- * are not neighbours. Every piece begins with a <bos>; a <bos> that follows a cut is no target
- * (-1), because no document ended there.
+ * are not neighbours. The oldest piece opens a row, so none waits for ever. Every piece begins
+ * with a <bos>; a <bos> that follows a cut is no target (-1), because no document ended there.
  *
  * Val and final: documents in stored order, one pass, cut only where a row is full, the rest
  * behind a fresh <bos>: every byte is scored exactly once. The last row is padded with targets -1.

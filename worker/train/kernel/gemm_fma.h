@@ -1,0 +1,142 @@
+/*
+ * gemm_fma.h - products by fp32 multiply-add on the same bf16 operands (AVX2 and AVX-512).
+ *
+ * A panel of 32 rows of A is widened to fp32 once; B is widened on the way through registers
+ * (one shift or mask a vector, shared by all rows of the block).
+ */
+#ifndef TRAIN_KERNEL_GEMM_H
+#define TRAIN_KERNEL_GEMM_H
+
+#include "worker/train/kernel/simd.h"
+
+#define KC 256 /* k done at a time: the widened panel is 32 KiB */
+
+#if VW == 16
+#define MR 8  /* rows of a register block, */
+#define NV 2  /* by vectors: 16 accumulators of 32 registers */
+#else
+#define MR 4
+#define NV 2  /* 8 of 16 registers */
+#endif
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+INL void kernel_begin(void)
+{
+}
+
+INL void kernel_end(void)
+{
+}
+
+/* @b: first vector of pairs; vector v of the block is VW columns further */
+INL void block_fma(int pairs, const float *a, size_t rs, size_t ks, const uint16_t *b, size_t ldb,
+		   float *c, size_t ldc, bool add)
+{
+	vf x[MR][NV];
+	int p, r, v;
+
+	UNROLL for (r = 0; r < MR; r++)
+		UNROLL for (v = 0; v < NV; v++)
+			x[r][v] = add ? vload(c + (size_t)r * ldc + v * VW) : vset(0);
+	for (p = 0; p < pairs; p++) {
+		vf even[NV], odd[NV];
+
+		UNROLL for (v = 0; v < NV; v++)
+			vload_pair(strip_get(b, ldb, (size_t)p, v * VW), &even[v], &odd[v]);
+		UNROLL for (r = 0; r < MR; r++) {
+			vf s = vset(a[(size_t)r * rs]), t = vset(a[(size_t)r * rs + ks]);
+
+			UNROLL for (v = 0; v < NV; v++) {
+				x[r][v] += s * even[v];
+				x[r][v] += t * odd[v];
+			}
+		}
+		a += 2 * ks;
+	}
+	UNROLL for (r = 0; r < MR; r++)
+		UNROLL for (v = 0; v < NV; v++)
+			vstore(c + (size_t)r * ldc + v * VW, x[r][v]);
+}
+
+INL void panel_fma(const struct gemm_args *g, int i, int k0, int kc, const float *wide, size_t rs,
+		   size_t ks)
+{
+	int j, r;
+
+	for (j = 0; j < g->n; j += NV * VW) {
+		const uint16_t *b = g->b + (size_t)(j / 16) * g->ldb + (size_t)k0 * 16;
+
+		for (r = 0; r < PANEL; r += MR)
+			block_fma(kc / 2, wide + (size_t)r * rs, rs, ks, b + (j % 16) * 2, g->ldb,
+				  g->c + (size_t)(i + r) * g->ldc + j, g->ldc, g->add || k0);
+	}
+}
+
+static void gemm_nn(const struct gemm_args *g)
+{
+	float wide[PANEL * KC] __attribute__((aligned(64)));
+	int i, k, k0, r;
+
+	for (k0 = 0; k0 < g->k; k0 += KC) {
+		int kc = g->k - k0 < KC ? g->k - k0 : KC;
+
+		for (i = 0; i < g->m; i += PANEL) {
+			for (r = 0; r < PANEL; r++)
+				for (k = 0; k < kc; k += VW)
+					vstore(wide + r * KC + k,
+					       vload_bf16(g->a + (size_t)(i + r) * g->lda + k0 + k));
+			panel_fma(g, i, k0, kc, wide, KC, 1);
+		}
+	}
+}
+
+static void gemm_tn(const struct gemm_args *g)
+{
+	float wide[PANEL * KC] __attribute__((aligned(64)));
+	int c, i, k0, p;
+
+	for (k0 = 0; k0 < g->k; k0 += KC) {
+		int kc = g->k - k0 < KC ? g->k - k0 : KC;
+
+		for (i = 0; i < g->m; i += PANEL) {
+			for (p = 0; p < kc / 2; p++)
+				for (c = 0; c < PANEL; c += VW) {
+					vf even, odd;
+
+					vload_pair(strip_get(g->a, g->lda, (size_t)(k0 / 2 + p), i + c),
+						   &even, &odd);
+					vstore(wide + 2 * p * PANEL + c, even);
+					vstore(wide + (2 * p + 1) * PANEL + c, odd);
+				}
+			panel_fma(g, i, k0, kc, wide, 1, PANEL);
+		}
+	}
+}
+
+static double kernel_peak_pass(int64_t n)
+{
+	vf x[12];
+	vf y = vset(0);
+	int64_t i;
+	int j;
+
+	for (j = 0; j < 12; j++)
+		x[j] = vset(0);
+	for (i = 0; i < n; i++) {
+		UNROLL for (j = 0; j < 6; j++) {
+			x[j] = x[j] * y + y;
+			x[j + 6] = x[j + 6] * y + y;
+		}
+		__asm__ volatile("" : "+x"(x[0]), "+x"(x[1]), "+x"(x[2]), "+x"(x[3]), "+x"(x[4]),
+				 "+x"(x[5]), "+x"(x[6]), "+x"(x[7]), "+x"(x[8]), "+x"(x[9]),
+				 "+x"(x[10]), "+x"(x[11]), "+x"(y));
+	}
+	return 12.0 * 2.0 * VW * (double)n;
+}
+
+#endif

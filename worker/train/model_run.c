@@ -1,0 +1,193 @@
+/* model_run.c - the calls that compute: forward, backward, losses, logits, optimizer step. */
+
+#include "worker/train/model_private.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#define ADAM_EPS 1e-10f
+#define MUON_BETA2 0.95f
+#define X0_BETA1 0.96 /* the x0 scalars have betas of their own */
+#define X0_BETA2 0.95
+
+/* Rows of a batch that worker @t of @n takes: as equal as whole sequences allow. */
+static int first_row(int rows, int t, int n)
+{
+	return (int)((int64_t)rows * t / n);
+}
+
+static void check_batch(const struct model *m, const int32_t *inputs, const int32_t *targets, int rows)
+{
+	const int32_t V = m->net.V;
+	size_t i, n = (size_t)rows * (size_t)m->net.T;
+	int bad = 0;
+
+	ART_BUG_ON(rows < 0 || rows > m->opt.max_rows);
+	for (i = 0; i < n; i++)
+		bad |= inputs[i] < 0 || inputs[i] >= V;
+	for (i = 0; targets && i < n; i++)
+		bad |= targets[i] < -1 || targets[i] >= V;
+	ART_BUG_ON(bad);
+}
+
+double model_forward_backward(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
+			      float scale)
+{
+	const int n = m->opt.threads;
+	double loss = 0;
+	int t;
+
+	ART_BUG_ON(!m->opt.trainable);
+	check_batch(m, inputs, targets, rows);
+#pragma omp parallel for schedule(static, 1) num_threads(n)
+	for (t = 0; t < n; t++) {
+		int from = first_row(rows, t, n), to = first_row(rows, t + 1, n);
+		size_t at = (size_t)from * (size_t)m->net.T;
+
+		m->workers[t].loss = 0;
+		if (from == to)
+			continue;
+		if (m->stale[t])
+			memset(m->parts[t], 0, m->block * sizeof(float));
+		m->stale[t] = false;
+		m->ops->train(&m->net, &m->workers[t], inputs + at, targets + at, to - from, scale);
+	}
+	for (t = 0; t < n; t++)
+		loss += m->workers[t].loss;
+	return loss;
+}
+
+static void run_infer(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
+		      float *losses, float *logits)
+{
+	const int n = m->opt.threads;
+	const size_t T = (size_t)m->net.T, V = (size_t)m->net.V;
+	int t;
+
+	check_batch(m, inputs, targets, rows);
+#pragma omp parallel for schedule(static, 1) num_threads(n)
+	for (t = 0; t < n; t++) {
+		int from = first_row(rows, t, n), to = first_row(rows, t + 1, n);
+		size_t at = (size_t)from * T;
+
+		if (from < to)
+			m->ops->infer(&m->net, &m->workers[t], inputs + at, targets ? targets + at : NULL,
+				      to - from, losses ? losses + at : NULL, logits ? logits + at * V : NULL);
+	}
+}
+
+void model_losses(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
+		  float *losses)
+{
+	run_infer(m, inputs, targets, rows, losses, NULL);
+}
+
+void model_logits(struct model *m, const int32_t *inputs, int rows, float *logits)
+{
+	run_infer(m, inputs, NULL, rows, NULL, logits);
+}
+
+/* Always in the order of the threads, so that sums repeat exactly. */
+void model_grads_finish(struct model *m)
+{
+	const size_t piece = 1 << 14;
+	const int64_t pieces = (int64_t)((m->block + piece - 1) / piece);
+	int64_t i;
+	int t;
+
+	ART_BUG_ON(!m->opt.trainable);
+#pragma omp parallel for schedule(static) private(t) num_threads(m->opt.threads)
+	for (i = 0; i < pieces; i++) {
+		size_t at = (size_t)i * piece, n = m->block - at < piece ? m->block - at : piece;
+
+		if (m->stale[0])
+			memset(m->parts[0] + at, 0, n * sizeof(float));
+		for (t = 1; t < m->opt.threads; t++)
+			if (!m->stale[t])
+				m->ops->sum(m->parts[0] + at, m->parts[t] + at, n);
+	}
+	m->stale[0] = false;
+	for (t = 1; t < m->opt.threads; t++)
+		m->stale[t] = true;
+}
+
+static void muon_task(struct model *m, struct worker *w, int param, const struct model_step *s)
+{
+	const struct param *p = &m->params[param];
+	const struct muon_job j = {
+		.w = m->weights + p->at,
+		.grad = m->parts[0] + p->at,
+		.momentum = m->first + p->at,
+		.second = m->second + p->second_at,
+		.rows = p->dims[0],
+		.cols = p->dims[1],
+		.lr = (float)s->matrix_lr,
+		.mu = (float)s->muon_momentum,
+		.weight_decay = (float)s->weight_decay,
+		.beta2 = MUON_BETA2,
+	};
+
+	m->ops->muon(w, &j);
+	model_pack_param(m, param, 0, p->dims[0]);
+}
+
+static void adam_task(struct model *m, const struct step_task *t, const struct model_step *s)
+{
+	const struct param *p = &m->params[t->param];
+	const double width = 1.0 / sqrt(m->net.C / 768.0); /* the rates were tuned at width 768 */
+	double beta1 = s->beta1, beta2 = s->beta2, lr = 0;
+	struct adam_job j;
+
+	switch (p->kind) {
+	case PARAM_RESID:
+		lr = s->scalar_lr * 0.01;
+		break;
+	case PARAM_X0:
+		lr = s->scalar_lr;
+		beta1 = X0_BETA1;
+		beta2 = X0_BETA2;
+		break;
+	case PARAM_WTE:
+	case PARAM_VE:
+		lr = s->embedding_lr * width;
+		break;
+	case PARAM_HEAD:
+		lr = s->unembedding_lr * width;
+		break;
+	case PARAM_MATRIX:
+		ART_BUG_ON(true);
+	}
+	j = (struct adam_job){
+		.w = m->weights + p->at + t->from,
+		.grad = m->parts[0] + p->at + t->from,
+		.m = m->first + p->at + t->from,
+		.v = m->second + p->second_at + t->from,
+		.n = t->n,
+		.step_size = (float)(lr / (1.0 - pow(beta1, (double)m->steps))),
+		.inv_bias2 = (float)(1.0 / (1.0 - pow(beta2, (double)m->steps))),
+		.beta1 = (float)beta1,
+		.beta2 = (float)beta2,
+		.eps = ADAM_EPS,
+	};
+	m->ops->adam(&j);
+}
+
+void model_step(struct model *m, const struct model_step *step)
+{
+	int i;
+
+	model_grads_finish(m);
+	m->steps++;
+#pragma omp parallel for schedule(dynamic) num_threads(m->opt.threads)
+	for (i = 0; i < m->n_tasks; i++) {
+		const struct step_task *t = &m->tasks[i];
+
+		if (m->params[t->param].kind == PARAM_MATRIX)
+			muon_task(m, &m->workers[omp_get_thread_num()], t->param, step);
+		else
+			adam_task(m, t, step);
+	}
+	model_pack_head(m);
+	m->stale[0] = true;
+}
