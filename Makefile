@@ -20,7 +20,7 @@ NVCC := $(firstword $(wildcard /usr/local/cuda/bin/nvcc) $(shell command -v nvcc
 
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(WERROR) -I. -D_GNU_SOURCE -pthread -fno-omit-frame-pointer \
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(WERROR) -I. -D_GNU_SOURCE= -pthread -fno-omit-frame-pointer \
 	-fstack-protector-strong $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,-D_FORTIFY_SOURCE=2) \
 	-DART_VERSION='"$(VERSION)"' -DART_DATADIR='"$(PREFIX)/share/artui"'
 LDFLAGS_ALL = -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)

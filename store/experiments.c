@@ -265,31 +265,46 @@ void experiment_read(struct sql *q, struct experiment_row *row)
 	row->seconds = sql_f64(q, 20);
 }
 
-/* CONFLICT, naming the twin, when the class has this recipe or these knobs already. */
+static enum art_status find_twin(struct store *st, const char *text, int64_t class_id,
+				 const char *value, int64_t *twin, struct art_err *err)
+{
+	struct sql q;
+
+	*twin = 0;
+	sql_open(&q, st, text);
+	sql_bind_int(&q, 1, class_id);
+	sql_bind_text(&q, 2, value, KNOBS_MAX);
+	if (sql_row(&q))
+		*twin = sql_int(&q, 0);
+	return sql_close(&q, err, "look for duplicates");
+}
+
+/*
+ * CONFLICT, naming the twin, when the class has this recipe or these knobs already. The WHERE of
+ * each is that of its unique index, or every row would be read.
+ */
 static enum art_status refuse_twin(struct store *st, const struct experiment_row *row,
 				   const char *sha256, struct art_err *err)
 {
-	struct sql q;
-	int64_t twin = 0;
-	bool same_recipe = false;
+	int64_t twin;
 
 	if (strcmp(row->proposer, "import") == 0)
 		return ART_OK;
-	sql_open(&q, st, "SELECT id, recipe_sha256 = ?2 FROM experiment WHERE class_id = ?1"
-			 " AND proposer <> 'import'"
-			 " AND (recipe_sha256 = ?2 OR (knobs <> '' AND knobs = ?3)) LIMIT 1");
-	sql_bind_int(&q, 1, row->class_id);
-	sql_bind_text(&q, 2, sha256, HASH_HEX);
-	sql_bind_text(&q, 3, row->knobs, sizeof(row->knobs));
-	if (sql_row(&q)) {
-		twin = sql_int(&q, 0);
-		same_recipe = sql_int(&q, 1) != 0;
-	}
-	enum art_status s = sql_close(&q, err, "look for duplicates");
-	if (s != ART_OK || twin == 0)
+	enum art_status s = find_twin(st, "SELECT id FROM experiment WHERE class_id = ?1"
+					  " AND recipe_sha256 = ?2 AND proposer <> 'import'",
+				      row->class_id, sha256, &twin, err);
+	if (s == ART_OK && twin != 0)
+		return art_fail(err, ART_CONFLICT, "experiment %" PRId64 " already tried this recipe",
+				twin);
+	if (s != ART_OK || row->knobs[0] == '\0')
 		return s;
-	return art_fail(err, ART_CONFLICT, "experiment %" PRId64 " already tried %s", twin,
-			same_recipe ? "this recipe" : "these constants");
+	s = find_twin(st, "SELECT id FROM experiment WHERE class_id = ?1 AND knobs = ?2"
+			  " AND knobs <> '' AND proposer <> 'import'",
+		      row->class_id, row->knobs, &twin, err);
+	if (s == ART_OK && twin != 0)
+		return art_fail(err, ART_CONFLICT,
+				"experiment %" PRId64 " already tried these constants", twin);
+	return s;
 }
 
 static enum art_status insert_experiment(struct store *st, const struct experiment_row *row,

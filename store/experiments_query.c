@@ -115,14 +115,16 @@ static enum art_status list_ids(struct store *st, const struct experiment_query 
 	return status;
 }
 
-static enum art_status read_window(struct store *st, const int64_t *ids, size_t n,
-				   struct experiment_list *out, struct art_err *err)
+/* The @n rows of @list from @from on. */
+static enum art_status read_window(struct store *st, const struct id_list *list, size_t from,
+				   size_t n, struct experiment_list *out, struct art_err *err)
 {
 	if (n == 0)
 		return ART_OK;
 	out->rows = art_alloc(n, sizeof(*out->rows));
 	for (; out->n < n; out->n++) {
-		enum art_status s = experiment_find(st, ids[out->n], &out->rows[out->n], err);
+		enum art_status s = experiment_find(st, list->ids[from + out->n],
+						    &out->rows[out->n], err);
 		if (s != ART_OK)
 			return s;
 	}
@@ -151,7 +153,7 @@ static enum art_status query(struct store *st, const struct experiment_query *q,
 			n = (size_t)q->limit;
 	}
 	if (s == ART_OK)
-		s = read_window(st, list.ids + from, n, out, err);
+		s = read_window(st, &list, from, n, out, err);
 	free(list.ids);
 	return s;
 }

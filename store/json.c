@@ -278,9 +278,11 @@ static int by_key(const void *a, const void *b)
 	return strcmp((*x)->string, (*y)->string);
 }
 
-/* A member of @obj whose key another one has too, or NULL. Sorted: hostile objects are large. */
+/* The last member of @obj whose key an earlier one has too, or NULL. By sorting: hostile objects
+ * are large. */
 static const cJSON *repeated_in(const cJSON *obj)
 {
+	const char *key = NULL;
 	const cJSON *found = NULL, *m;
 	size_t n = 0, i = 0;
 
@@ -294,10 +296,13 @@ static const cJSON *repeated_in(const cJSON *obj)
 	cJSON_ArrayForEach(m, obj)
 		member[i++] = m;
 	qsort(member, n, sizeof(*member), by_key);
-	for (i = 1; i < n && !found; i++)
+	for (i = 1; i < n && !key; i++)
 		if (!strcmp(member[i - 1]->string, member[i]->string))
-			found = member[i];
+			key = member[i]->string;
 	free(member);
+	if (key)
+		cJSON_ArrayForEach(m, obj)
+			found = strcmp(m->string, key) ? found : m;
 	return found;
 }
 

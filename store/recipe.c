@@ -122,6 +122,9 @@ static enum art_status take_token(struct lexer *x)
 		return take_string(x);
 	if (strchr("()[]{}", c))
 		return take_bracket(x);
+	if (c == '\\')
+		return art_fail(x->err, ART_INVALID,
+				"recipe line %d: a backslash that ends no line", x->line);
 	x->at++;
 	return ART_OK;
 }

@@ -44,7 +44,7 @@ struct recipe {
 	int n;
 };
 
-/* Errors: INVALID with the line number (bad UTF-8, unterminated string or bracket), LIMIT. */
+/* Errors: INVALID with the line number (bad UTF-8, unterminated string or bracket, no value), LIMIT. */
 ART_MUST_USE enum art_status recipe_parse(struct recipe *out, const char *text, size_t len,
 					  struct art_err *err);
 const struct recipe_constant *recipe_find(const struct recipe *r, const char *name);

@@ -40,7 +40,9 @@ static void skip_space(struct cursor *c)
 		if (x == '#')
 			while (c->at < c->len && look(c) != '\n' && look(c) != '\r')
 				c->at++;
-		else if (x && strchr(" \t\f\r\n\\", x))
+		else if (x && strchr(" \t\f\r\n", x))
+			c->at++;
+		else if (x == '\\' && c->at + 1 < c->len && strchr("\r\n", c->s[c->at + 1]))
 			c->at++;
 		else
 			return;

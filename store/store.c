@@ -150,6 +150,9 @@ static enum art_status control(struct store *st, const char *text, struct art_er
 
 static enum art_status tx_open(struct store *st, enum store_tx tx, struct art_err *err)
 {
+	/* SQLite itself would refuse the first write only. */
+	if (st->read_only && tx != STORE_TX_READ)
+		return store_fail(st, SQLITE_READONLY, err, "write to the database");
 	enum art_status s = control(st, tx == STORE_TX_READ ? "BEGIN" : "BEGIN IMMEDIATE", err);
 
 	if (s == ART_OK) {

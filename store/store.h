@@ -29,9 +29,9 @@ enum store_flags {
 };
 
 /*
- * Owns: *out, close with store_close. Waits up to @busy_ms for other writers, here and in every call.
- * Errors: NOT_FOUND for a missing file without STORE_CREATE; UNSUPPORTED for an older version opened
- * read-only, or a file system that cannot hold a WAL database.
+ * Owns: *out, close with store_close. Every call waits up to @busy_ms for other writers.
+ * Errors: NOT_FOUND for a missing file without STORE_CREATE; UNSUPPORTED for an older version
+ * opened read-only, or a file system that cannot hold a WAL database.
  */
 ART_MUST_USE enum art_status store_open(struct store **out, const char *path, unsigned flags,
 					int busy_ms, struct art_err *err);

@@ -3,7 +3,8 @@
  *
  * zero_width: general categories Mn, Me and Cf (without the visible number signs), and the
  * Hangul medial vowels and final consonants, which join the syllable before them.
- * double_width: East_Asian_Width W and F, and the planes reserved for ideographs.
+ * double_width: East_Asian_Width W and F, the planes reserved for ideographs, and as in the C
+ * library the hexagrams and circled numbers that stand between them.
  * Unicode 14; neighbours are joined over code points that are not assigned.
  */
 #ifndef STORE_TEXT_WIDTH_H
@@ -116,7 +117,7 @@ static const struct range double_width[] = {
 	{ 0x2728, 0x2728 }, { 0x274c, 0x274c }, { 0x274e, 0x274e }, { 0x2753, 0x2755 },
 	{ 0x2757, 0x2757 }, { 0x2795, 0x2797 }, { 0x27b0, 0x27b0 }, { 0x27bf, 0x27bf },
 	{ 0x2b1b, 0x2b1c }, { 0x2b50, 0x2b50 }, { 0x2b55, 0x2b55 }, { 0x2e80, 0x303e },
-	{ 0x3041, 0x3247 }, { 0x3250, 0x4dbf }, { 0x4e00, 0xa4c6 }, { 0xa960, 0xa97c },
+	{ 0x3041, 0xa4c6 }, { 0xa960, 0xa97c },
 	{ 0xac00, 0xd7a3 }, { 0xf900, 0xfad9 }, { 0xfe10, 0xfe6b }, { 0xff01, 0xff60 },
 	{ 0xffe0, 0xffe6 }, { 0x16fe0, 0x18d08 }, { 0x1aff0, 0x1b2fb },
 	{ 0x1f004, 0x1f004 }, { 0x1f0cf, 0x1f0cf }, { 0x1f18e, 0x1f18e },

@@ -81,7 +81,7 @@ all)
 	for t in tests/cli/*.sh; do BIN=build/release step "cli-$(basename "$t" .sh)" sh "$t"; done
 	BIN=build/release step screens sh tests/screens/run.sh
 	BIN=build/release step kill-9 sh tests/fault/kill_night.sh 12
-	BIN=build/release LIMIT=1500 step pytorch-parity python3 tests/interop/parity.py
+	BIN=build/release LIMIT=1500 step pytorch-parity /usr/bin/python3 tests/interop/parity.py
 	;;
 fast) release; BUILD=build/release step lint tests/lint.sh; asan; units ;;
 fault) release; BIN=build/release LIMIT=5400 step kill-9 sh tests/fault/kill_night.sh 200 ;;

@@ -49,7 +49,7 @@ rule 'trailing white space' "$(git ls-files -co --exclude-standard -- '*.c' '*.h
 rule 'machine path' "$(git ls-files -co --exclude-standard | grep -v '^tests/lint.sh$' | xargs -r grep -nIE '/(work|root|farm)/[a-z]' )"
 
 # No writable globals, but for the few that a signal handler or the clock of tests needs.
-allowed='art_test_clock_us|art_death_hook|stop_requested|stop_event_fd|rescue_[a-z_]+'
+allowed='art_test_clock_us|art_death_hook|stop_requested|stop_event_fd|rescue(_[a-z_]+)?'
 if [ -d "${BUILD:-build/release}/obj" ]; then
 	rule 'writable global' "$(find "${BUILD:-build/release}/obj" -name '*.o' ! -path '*/tests/*' | while read -r o; do
 		objdump -t "$o" 2>/dev/null | awk -v f="$o" '$3 ~ /^O$/ && ($4==".data" || $4==".bss") {print f": "$NF}

@@ -19,6 +19,12 @@ int cli_usage_error(const char *cmd, const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+int cli_bad_option(const char *cmd)
+{
+	fprintf(stderr, "Try 'artui-train %s --help'.\n", cmd);
+	return CLI_USAGE;
+}
+
 int cli_failed(const char *cmd, const struct art_err *err)
 {
 	fflush(stdout);

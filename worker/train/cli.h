@@ -27,6 +27,7 @@ int cmd_version(int argc, char **argv);
 
 /* Write "artui-train CMD: message" to stderr; return CLI_USAGE / CLI_FAILED. */
 int cli_usage_error(const char *cmd, const char *fmt, ...) ART_PRINTF(2, 3);
+int cli_bad_option(const char *cmd); /* after getopt has said what is wrong */
 int cli_failed(const char *cmd, const struct art_err *err);
 /* An option's value; on a bad one says so and returns false. */
 ART_MUST_USE bool cli_int(const char *cmd, const char *option, const char *text, int64_t lo,

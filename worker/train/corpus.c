@@ -125,7 +125,7 @@ int cmd_corpus(int argc, char **argv)
 			fputs(usage, stdout);
 			return CLI_OK;
 		default:
-			return cli_usage_error("corpus", "bad option");
+			return cli_bad_option("corpus");
 		}
 	}
 	if (optind + 1 != argc)

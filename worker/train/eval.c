@@ -244,7 +244,7 @@ static int parse_args(struct eval_args *a, int argc, char **argv)
 			fputs(usage, stdout);
 			return 1 + CLI_OK;
 		default:
-			return 1 + cli_usage_error("eval", "bad option");
+			return 1 + cli_bad_option("eval");
 		}
 	}
 	if (optind < argc)

@@ -14,7 +14,8 @@
 
 #include "worker/train/model.h"
 
-#define PANEL 32        /* rows of one pass through a layer; every tensor is a multiple of it high */
+#define PANEL 32        /* rows of attention's panels; every tensor is a multiple of it high */
+#define TALL_PANEL 64   /* rows of one pass through a layer: weights leave L3 once for all of them */
 #define HEAD_TOKENS 256 /* positions whose logit gradients are held before they become dW */
 #define HEAD_COLUMNS 256 /* logits of a panel computed at a time */
 #define QUERY_BLOCK 512 /* query positions whose probabilities attention's backward holds */
@@ -80,10 +81,10 @@ struct worker {
 	float *scores, *dscores;              /* [PANEL, T] */
 	float *dk_acc, *dv_acc;               /* [T, D] */
 	/* one panel */
-	float *panel;        /* [PANEL, max(C, HEAD_COLUMNS)] */
-	uint16_t *a_c;        /* [PANEL, C] */
-	uint16_t *a_f;       /* [PANEL, F] */
-	uint16_t *a_v;       /* [PANEL, V_pad] logit gradients */
+	float *panel;        /* [TALL_PANEL, max(C, HEAD_COLUMNS)] */
+	uint16_t *a_c;        /* [TALL_PANEL, C] */
+	uint16_t *a_f;       /* [TALL_PANEL, F] */
+	uint16_t *a_v;       /* [TALL_PANEL, V_pad] logit gradients */
 	uint16_t *head_dl_s; /* strips [HEAD_TOKENS, V_pad] */
 	uint16_t *head_x_s;  /* strips [HEAD_TOKENS, C] */
 	/* optimizer: one matrix of at most muon_rows x muon_cols */

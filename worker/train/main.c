@@ -12,16 +12,17 @@
 
 static const struct command {
 	const char *name;
+	const char *full_name; /* argv[0] of the command: getopt's messages begin with it */
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "train", cmd_train, "train a model from a recipe" },
-	{ "eval", cmd_eval, "score a checkpoint on the validation or final split" },
-	{ "sample", cmd_sample, "let a checkpoint write text" },
-	{ "prepare", cmd_prepare, "make a data set from text or JSONL" },
-	{ "corpus", cmd_corpus, "install a known text and prepare it" },
-	{ "recipe", cmd_recipe, "print the default recipe" },
-	{ "version", cmd_version, "print version, kernels and evaluator" },
+	{ "train", "artui-train train", cmd_train, "train a model from a recipe" },
+	{ "eval", "artui-train eval", cmd_eval, "score a checkpoint on the validation or final split" },
+	{ "sample", "artui-train sample", cmd_sample, "let a checkpoint write text" },
+	{ "prepare", "artui-train prepare", cmd_prepare, "make a data set from text or JSONL" },
+	{ "corpus", "artui-train corpus", cmd_corpus, "install a known text and prepare it" },
+	{ "recipe", "artui-train recipe", cmd_recipe, "print the default recipe" },
+	{ "version", "artui-train version", cmd_version, "print version, kernels and evaluator" },
 };
 
 int cmd_recipe(int argc, char **argv)
@@ -126,8 +127,10 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] += 2;
 	for (size_t i = 0; i < ART_COUNT(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			argv[1] = (char *)commands[i].full_name;
 			return commands[i].run(argc - 1, argv + 1);
+		}
 	fprintf(stderr, "artui-train: no command '%s'\n", argv[1]);
 	usage(stderr);
 	return CLI_USAGE;

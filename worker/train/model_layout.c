@@ -294,7 +294,7 @@ static void place_training(struct model *m, struct walk *a, struct worker *w)
 	w->dscores = take_f32(a, PANEL, T);
 	w->dk_acc = take_f32(a, T, D);
 	w->dv_acc = take_f32(a, T, D);
-	w->a_v = take_bf16(a, PANEL, (size_t)m->net.V_pad);
+	w->a_v = take_bf16(a, TALL_PANEL, (size_t)m->net.V_pad);
 	w->head_dl_s = take_bf16(a, HEAD_TOKENS, (size_t)m->net.V_pad);
 	w->mx = take_bf16(a, F, C);
 	w->mx_s = take_bf16(a, F, C);
@@ -337,9 +337,9 @@ static void place_worker(struct model *m, struct walk *a, int thread)
 	w->vs = take_bf16(a, T, D);
 	w->ds = take_bf16(a, PANEL, T);
 	w->scores = take_f32(a, PANEL, T);
-	w->panel = take_f32(a, PANEL, C > HEAD_COLUMNS ? C : HEAD_COLUMNS);
-	w->a_c = take_bf16(a, PANEL, C);
-	w->a_f = take_bf16(a, PANEL, (size_t)n->F);
+	w->panel = take_f32(a, TALL_PANEL, C > HEAD_COLUMNS ? C : HEAD_COLUMNS);
+	w->a_c = take_bf16(a, TALL_PANEL, C);
+	w->a_f = take_bf16(a, TALL_PANEL, (size_t)n->F);
 	w->head_x_s = take_bf16(a, HEAD_TOKENS, C);
 }
 

@@ -73,7 +73,7 @@ static bool take_option(struct prepare_args *a, int o, const char *text)
 		a->spec.rule.final_every = (int)v;
 		return true;
 	default:
-		cli_usage_error("prepare", "bad option");
+		cli_bad_option("prepare");
 		return false;
 	}
 }

@@ -170,7 +170,7 @@ static bool take_option(struct sample_args *a, int o, const char *text)
 	case 'k':
 		return cli_kernel("sample", text, &a->model.kernel);
 	default:
-		cli_usage_error("sample", "bad option");
+		cli_bad_option("sample");
 		return false;
 	}
 }

@@ -13,6 +13,7 @@
 #include "store/recipe.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
@@ -433,6 +434,10 @@ static bool take_option(struct train_args *a, int o, const char *text)
 	case OPT_METRICS:
 		ok = cli_int("train", "metrics-fd", text, 0, 1 << 20, &v);
 		a->metrics_fd = (int)v;
+		if (ok && fcntl(a->metrics_fd, F_GETFD) < 0) {
+			cli_usage_error("train", "--metrics-fd %s: no such open descriptor", text);
+			ok = false;
+		}
 		break;
 	case OPT_NO_EVAL:
 		a->no_eval = true;
@@ -440,7 +445,7 @@ static bool take_option(struct train_args *a, int o, const char *text)
 	case OPT_MEM:
 		return cli_bytes("train", "mem-max", text, &a->mem_max);
 	default:
-		cli_usage_error("train", "bad option");
+		cli_bad_option("train");
 		return false;
 	}
 	return ok;

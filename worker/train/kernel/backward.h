@@ -14,13 +14,13 @@
  * Logits of columns [v, v + cols) in the panel to e^z (1 - tanh^2), bf16, row-major and strips:
  * the loss's gradient but for the factor scale / sum of e^z a row, and the target's own term.
  */
-INL void head_grad_block(struct worker *w, const struct net *n, int v, int cols, size_t pair0,
-			 float *sums)
+INL void head_grad_block(struct worker *w, const struct net *n, int rows, int v, int cols,
+			 size_t pair0, float *sums)
 {
 	const int valid = n->V - v;
 	int c, r;
 
-	for (r = 0; r < PANEL; r += 2) {
+	for (r = 0; r < rows; r += 2) {
 		const float *p = w->panel + (size_t)r * cols;
 		uint16_t *out = w->a_v + (size_t)r * n->V_pad + v;
 		vf s0 = vset(0), s1 = vset(0), t0, t1;
@@ -69,31 +69,31 @@ INL float head_finish_row(struct worker *w, const struct net *n, int r, size_t r
 }
 
 /* Loss of a panel, dx of it, and its operands of the head's dW at rows @row of the strips */
-static void head_train_panel(const struct net *n, struct worker *w, size_t m, size_t row,
+static void head_train_panel(const struct net *n, struct worker *w, size_t m, int rows, size_t row,
 			     const int32_t *targets, float scale)
 {
 	const int C = n->C, V = n->V_pad;
 	const size_t strip = (size_t)C * 16;
-	float sums[PANEL] = { 0 }, picked[PANEL] = { 0 }, factor[PANEL], rs[PANEL];
+	float sums[TALL_PANEL] = { 0 }, picked[TALL_PANEL] = { 0 }, factor[TALL_PANEL], rs[TALL_PANEL];
 	int c, r, v;
 
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		norm_pair(w->x + (m + r) * C, C, w->a_c + (size_t)r * C, w->head_x_s, HEAD_TOKENS * 16,
 			  (row + r) / 2, rs + r);
 	for (v = 0; v < V; v += HEAD_COLUMNS) {
 		int cols = V - v < HEAD_COLUMNS ? V - v : HEAD_COLUMNS;
 
-		mul_nn(PANEL, cols, C, w->a_c, (size_t)C, n->head_fwd + (size_t)(v / 16) * strip, strip,
+		mul_nn(rows, cols, C, w->a_c, (size_t)C, n->head_fwd + (size_t)(v / 16) * strip, strip,
 		       w->panel, (size_t)cols, false);
-		for (r = 0; r < PANEL; r++)
+		for (r = 0; r < rows; r++)
 			if (targets[r] >= v && targets[r] < v + cols)
 				picked[r] = w->panel[(size_t)r * cols + targets[r] - v];
-		head_grad_block(w, n, v, cols, row / 2, sums);
+		head_grad_block(w, n, rows, v, cols, row / 2, sums);
 	}
-	for (r = 0; r < PANEL; r++)
+	for (r = 0; r < rows; r++)
 		factor[r] = head_finish_row(w, n, r, row + r, targets[r], picked[r], sums[r], scale);
-	mul_nn(PANEL, C, V, w->a_v, (size_t)V, n->head_bwd, (size_t)V * 16, w->panel, (size_t)C, false);
-	for (r = 0; r < PANEL; r++) {
+	mul_nn(rows, C, V, w->a_v, (size_t)V, n->head_bwd, (size_t)V * 16, w->panel, (size_t)C, false);
+	for (r = 0; r < rows; r++) {
 		float *p = w->panel + (size_t)r * C;
 
 		for (c = 0; c < C; c += VW) {
@@ -103,7 +103,7 @@ static void head_train_panel(const struct net *n, struct worker *w, size_t m, si
 		norm_back_row(p, C, w->a_c + (size_t)r * C, rs[r], w->dx + (m + r) * C, false);
 	}
 	/* dW wants factor * dlogits: the factor goes to the narrower operand */
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		for (c = 0; c < C; c += VW)
 			vstore_pair(strip_at(w->head_x_s, HEAD_TOKENS * 16, (row + r) / 2, c),
 				    vload_bf16(w->a_c + (size_t)r * C + c) * vset(factor[r]),
@@ -115,10 +115,12 @@ static void head_train(const struct net *n, struct worker *w, const int32_t *tar
 {
 	size_t m, row = 0;
 
-	for (m = 0; m < tokens; m += PANEL) {
-		head_train_panel(n, w, m, row, targets + m, scale);
-		row += PANEL;
-		if (row == HEAD_TOKENS || m + PANEL == tokens) {
+	for (m = 0; m < tokens; m += TALL_PANEL) {
+		int rows = panel_rows((int)m, (int)tokens);
+
+		head_train_panel(n, w, m, rows, row, targets + m, scale);
+		row += (size_t)rows;
+		if (row == HEAD_TOKENS || m + rows == tokens) {
 			mul_tn(n->V_pad, n->C, (int)row, w->head_dl_s, HEAD_TOKENS * 16, w->head_x_s,
 			       HEAD_TOKENS * 16, w->g_head, (size_t)n->C, true);
 			row = 0;
@@ -127,7 +129,7 @@ static void head_train(const struct net *n, struct worker *w, const int32_t *tar
 }
 
 /* dx through the MLP of one panel; leaves dh and dx in strips */
-INL void mlp_back_panel(const struct net *n, struct worker *w, int l, size_t m)
+INL void mlp_back_panel(const struct net *n, struct worker *w, int l, size_t m, int rows)
 {
 	const struct layer_saved *y = &w->saved[l];
 	const struct layer_weights *p = &n->layer[l];
@@ -136,14 +138,14 @@ INL void mlp_back_panel(const struct net *n, struct worker *w, int l, size_t m)
 	float *dx = w->dx + m * C;
 	int c, f, r;
 
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		pack_pair(dx + (size_t)r * C, C, w->a_c + (size_t)r * C, w->dx_s, full, (m + r) / 2);
 	for (f = 0; f < F; f += FC_COLUMNS) {
 		int cols = F - f < FC_COLUMNS ? F - f : FC_COLUMNS;
 
-		mul_nn(PANEL, cols, C, w->a_c, (size_t)C, p->proj_bwd + (size_t)(f / 16) * C * 16,
+		mul_nn(rows, cols, C, w->a_c, (size_t)C, p->proj_bwd + (size_t)(f / 16) * C * 16,
 		       (size_t)C * 16, w->panel, (size_t)cols, false);
-		for (r = 0; r < PANEL; r += 2) {
+		for (r = 0; r < rows; r += 2) {
 			const float *d = w->panel + (size_t)r * cols;
 			uint16_t *a = w->a_f + (size_t)r * F + f;
 
@@ -160,25 +162,25 @@ INL void mlp_back_panel(const struct net *n, struct worker *w, int l, size_t m)
 			}
 		}
 	}
-	mul_nn(PANEL, C, F, w->a_f, (size_t)F, p->fc_bwd, (size_t)F * 16, w->panel, (size_t)C, false);
-	for (r = 0; r < PANEL; r += 2)
+	mul_nn(rows, C, F, w->a_f, (size_t)F, p->fc_bwd, (size_t)F * 16, w->panel, (size_t)C, false);
+	for (r = 0; r < rows; r += 2)
 		norm_back_pair(w->panel + (size_t)r * C, C, y->xn2, full, (m + r) / 2, y->rs2 + m + r,
 			       dx + (size_t)r * C);
 }
 
 /* d attention output = dx W_o; scaled by 1 / softmax sum, with its delta, for attention_backward */
-INL void att_out_back_panel(const struct net *n, struct worker *w, int l, int at, size_t m)
+INL void att_out_back_panel(const struct net *n, struct worker *w, int l, int at, size_t m, int rows)
 {
 	const struct layer_saved *y = &w->saved[l];
 	const int C = n->C, D = n->D, H = n->H;
 	const size_t full = n->chunk_tokens * 16;
 	int c, h, r;
 
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		pack_pair(w->dx + (m + r) * C, C, w->a_c + (size_t)r * C, w->dx2_s, full, (m + r) / 2);
-	mul_nn(PANEL, C, C, w->a_c, (size_t)C, n->layer[l].o_bwd, (size_t)C * 16, w->panel, (size_t)C,
+	mul_nn(rows, C, C, w->a_c, (size_t)C, n->layer[l].o_bwd, (size_t)C * 16, w->panel, (size_t)C,
 	       false);
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		for (h = 0; h < H; h++) {
 			const float *p = w->panel + (size_t)r * C + h * D;
 			uint16_t *out = w->d_att + (size_t)(at + r) * C + h * D;
@@ -224,7 +226,7 @@ INL void gate_back_pair(const struct net *n, struct worker *w, int l, size_t m, 
 }
 
 /* From dqkv to the layer's input, the layer's two scalars included */
-INL void enter_back_panel(const struct net *n, struct worker *w, int l, int at, size_t m)
+INL void enter_back_panel(const struct net *n, struct worker *w, int l, int at, size_t m, int rows)
 {
 	const struct layer_saved *y = &w->saved[l];
 	const int C = n->C;
@@ -234,17 +236,17 @@ INL void enter_back_panel(const struct net *n, struct worker *w, int l, int at, 
 	vf s = vset(0), t = vset(0);
 	int c, r;
 
-	weave(dq, (size_t)(3 * C), PANEL, 3 * C, w->dqkv_s + m * 16, full);
-	mul_nn(PANEL, C, 3 * C, dq, (size_t)(3 * C), n->layer[l].qkv_bwd, (size_t)(3 * C) * 16, w->panel,
+	weave(dq, (size_t)(3 * C), rows, 3 * C, w->dqkv_s + m * 16, full);
+	mul_nn(rows, C, 3 * C, dq, (size_t)(3 * C), n->layer[l].qkv_bwd, (size_t)(3 * C) * 16, w->panel,
 	       (size_t)C, false);
-	for (r = 0; r < PANEL; r += 2) {
+	for (r = 0; r < rows; r += 2) {
 		float *p = w->panel + (size_t)r * C;
 
 		if (n->layer[l].ve)
 			gate_back_pair(n, w, l, m + r, p);
 		norm_back_pair(p, C, y->xn1, full, (m + r) / 2, y->rs1 + m + r, w->dx + (m + r) * C);
 	}
-	for (c = 0; c < PANEL * C; c += VW) {
+	for (c = 0; c < rows * C; c += VW) {
 		float *dx = w->dx + m * C + c, *dx0 = w->dx0 + m * C + c;
 		vf d = vload(dx);
 
@@ -269,13 +271,13 @@ static void layer_backward(const struct net *n, struct worker *w, int l, const i
 	for (s = 0; s < seqs; s++) {
 		size_t m0 = (size_t)s * n->T;
 
-		for (at = 0; at < n->T; at += PANEL) {
-			mlp_back_panel(n, w, l, m0 + at);
-			att_out_back_panel(n, w, l, at, m0 + at);
+		for (at = 0; at < n->T; at += TALL_PANEL) {
+			mlp_back_panel(n, w, l, m0 + at, panel_rows(at, n->T));
+			att_out_back_panel(n, w, l, at, m0 + at, panel_rows(at, n->T));
 		}
 		attention_backward(n, w, l, m0, inputs);
-		for (at = 0; at < n->T; at += PANEL)
-			enter_back_panel(n, w, l, at, m0 + at);
+		for (at = 0; at < n->T; at += TALL_PANEL)
+			enter_back_panel(n, w, l, at, m0 + at, panel_rows(at, n->T));
 	}
 	mul_tn(C, F, M, w->dx_s, full, y->act, full, g->proj, (size_t)F, true);
 	mul_tn(F, C, M, w->dh_s, full, y->xn2, full, g->fc, (size_t)C, true);

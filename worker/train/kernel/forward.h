@@ -9,8 +9,14 @@
 
 #include "worker/train/kernel/attention.h"
 
-#define FC_COLUMNS 256 /* hidden columns of a panel done at a time: 32 KiB of fp32 */
+#define FC_COLUMNS 128 /* hidden columns of a panel done at a time: 32 KiB of fp32 */
 #define SOFTCAP 15.0f
+
+/* Rows of the panel at @at of @n; the last one of a sequence may be shorter. */
+INL int panel_rows(int at, int n)
+{
+	return n - at < TALL_PANEL ? n - at : TALL_PANEL;
+}
 
 /* x = x0 = norm(wte[token]) */
 static void embed(const struct net *n, struct worker *w, const int32_t *inputs, size_t tokens)
@@ -34,7 +40,7 @@ static void embed(const struct net *n, struct worker *w, const int32_t *inputs, 
 }
 
 /* x = resid x + x0_lambda x0, keeping what was before; its norm into a_c and xn1 */
-INL void enter_layer(const struct net *n, struct worker *w, int l, size_t m)
+INL void enter_layer(const struct net *n, struct worker *w, int l, size_t m, int rows)
 {
 	const struct layer_saved *y = &w->saved[l];
 	const int C = n->C;
@@ -42,19 +48,19 @@ INL void enter_layer(const struct net *n, struct worker *w, int l, size_t m)
 	float *x = w->x + m * C;
 	int c, r;
 
-	for (c = 0; c < PANEL * C; c += VW) {
+	for (c = 0; c < rows * C; c += VW) {
 		vf v = vload(x + c);
 
 		vstore_bf16(y->x_prev + m * C + c, v);
 		vstore(x + c, keep * v + mix * vload_bf16(w->x0 + m * C + c));
 	}
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		norm_pair(x + (size_t)r * C, C, w->a_c + (size_t)r * C, y->xn1, n->chunk_tokens * 16,
 			  m / 2 + (size_t)r / 2, y->rs1 + m + r);
 }
 
 /* v of one head, with the value embedding where the layer has one */
-INL void value_panel(const struct net *n, struct worker *w, int l, int h, size_t m,
+INL void value_panel(const struct net *n, struct worker *w, int l, int h, size_t m, int rows,
 		     const int32_t *inputs)
 {
 	const struct layer_saved *y = &w->saved[l];
@@ -62,7 +68,7 @@ INL void value_panel(const struct net *n, struct worker *w, int l, int h, size_t
 	const int C = n->C, D = n->D;
 	int c, r;
 
-	for (r = 0; r < PANEL; r++) {
+	for (r = 0; r < rows; r++) {
 		const float *v = w->panel + (size_t)r * D;
 		uint16_t *out = y->v + (m + r) * C + h * D;
 		float gate = 0, z;
@@ -85,7 +91,7 @@ INL void value_panel(const struct net *n, struct worker *w, int l, int h, size_t
 	}
 }
 
-INL void qkv_panel(const struct net *n, struct worker *w, int l, int at, size_t m,
+INL void qkv_panel(const struct net *n, struct worker *w, int l, int at, size_t m, int rows,
 		   const int32_t *inputs)
 {
 	const struct layer_saved *y = &w->saved[l];
@@ -99,28 +105,28 @@ INL void qkv_panel(const struct net *n, struct worker *w, int l, int at, size_t 
 			uint16_t *out = (part ? y->k : y->q) + m * C + h * D;
 			float *scales = (part ? y->rk : y->rq) + m * n->H + h;
 
-			mul_nn(PANEL, D, C, w->a_c, (size_t)C, wt + (size_t)((part * C + h * D) / 16) * strip,
+			mul_nn(rows, D, C, w->a_c, (size_t)C, wt + (size_t)((part * C + h * D) / 16) * strip,
 			       strip, w->panel, (size_t)D, false);
-			for (r = 0; r < PANEL; r++)
+			for (r = 0; r < rows; r++)
 				scales[(size_t)r * n->H] =
 					rope_norm(w->panel + (size_t)r * D,
 						  n->rope_cos + (size_t)(at + r) * (D / 2),
 						  n->rope_sin + (size_t)(at + r) * (D / 2), D,
 						  out + (size_t)r * C);
 		}
-		mul_nn(PANEL, D, C, w->a_c, (size_t)C, wt + (size_t)((2 * C + h * D) / 16) * strip, strip,
+		mul_nn(rows, D, C, w->a_c, (size_t)C, wt + (size_t)((2 * C + h * D) / 16) * strip, strip,
 		       w->panel, (size_t)D, false);
-		value_panel(n, w, l, h, m, inputs);
+		value_panel(n, w, l, h, m, rows, inputs);
 	}
 }
 
 /* relu(h)^2 of hidden columns [f, f + cols) in the panel */
 INL void relu2_panel(struct worker *w, const struct net *n, const struct layer_saved *y, size_t m,
-		     int f, int cols)
+		     int rows, int f, int cols)
 {
 	int c, r;
 
-	for (r = 0; r < PANEL; r += 2) {
+	for (r = 0; r < rows; r += 2) {
 		const float *p = w->panel + (size_t)r * cols;
 		uint16_t *a = w->a_f + (size_t)r * n->F + f;
 
@@ -137,7 +143,7 @@ INL void relu2_panel(struct worker *w, const struct net *n, const struct layer_s
 }
 
 /* Attention's output projection and the MLP, both added to x */
-INL void output_panel(const struct net *n, struct worker *w, int l, int at, size_t m)
+INL void output_panel(const struct net *n, struct worker *w, int l, int at, size_t m, int rows)
 {
 	const struct layer_saved *y = &w->saved[l];
 	const struct layer_weights *p = &n->layer[l];
@@ -146,36 +152,37 @@ INL void output_panel(const struct net *n, struct worker *w, int l, int at, size
 	float *x = w->x + m * C;
 	int f, r;
 
-	mul_nn(PANEL, C, C, w->seq_o + (size_t)at * C, (size_t)C, p->o_fwd, strip, x, (size_t)C, true);
-	for (r = 0; r < PANEL; r += 2)
+	mul_nn(rows, C, C, w->seq_o + (size_t)at * C, (size_t)C, p->o_fwd, strip, x, (size_t)C, true);
+	for (r = 0; r < rows; r += 2)
 		norm_pair(x + (size_t)r * C, C, w->a_c + (size_t)r * C, y->xn2, n->chunk_tokens * 16,
 			  (m + r) / 2, y->rs2 + m + r);
 	for (f = 0; f < F; f += FC_COLUMNS) {
 		int cols = F - f < FC_COLUMNS ? F - f : FC_COLUMNS;
 
-		mul_nn(PANEL, cols, C, w->a_c, (size_t)C, p->fc_fwd + (size_t)(f / 16) * strip, strip,
+		mul_nn(rows, cols, C, w->a_c, (size_t)C, p->fc_fwd + (size_t)(f / 16) * strip, strip,
 		       w->panel, (size_t)cols, false);
-		relu2_panel(w, n, y, m, f, cols);
+		relu2_panel(w, n, y, m, rows, f, cols);
 	}
-	mul_nn(PANEL, C, F, w->a_f, (size_t)F, p->proj_fwd, (size_t)F * 16, x, (size_t)C, true);
+	mul_nn(rows, C, F, w->a_f, (size_t)F, p->proj_fwd, (size_t)F * 16, x, (size_t)C, true);
 }
 
 static void layers_forward(const struct net *n, struct worker *w, const int32_t *inputs, int seqs)
 {
-	int at, l, s;
+	int at, l, rows, s;
 
 	embed(n, w, inputs, (size_t)seqs * n->T);
 	for (l = 0; l < n->L; l++)
 		for (s = 0; s < seqs; s++) {
 			size_t m0 = (size_t)s * n->T;
 
-			for (at = 0; at < n->T; at += PANEL) {
-				enter_layer(n, w, l, m0 + at);
-				qkv_panel(n, w, l, at, m0 + at, inputs);
+			for (at = 0; at < n->T; at += TALL_PANEL) {
+				rows = panel_rows(at, n->T);
+				enter_layer(n, w, l, m0 + at, rows);
+				qkv_panel(n, w, l, at, m0 + at, rows, inputs);
 			}
 			attention_forward(n, w, l, m0);
-			for (at = 0; at < n->T; at += PANEL)
-				output_panel(n, w, l, at, m0 + at);
+			for (at = 0; at < n->T; at += TALL_PANEL)
+				output_panel(n, w, l, at, m0 + at, panel_rows(at, n->T));
 		}
 }
 
@@ -189,24 +196,24 @@ INL vf softcap(vf x, vf *t)
 }
 
 /* Soft-capped logits [32, V] and losses of a panel; outputs may be NULL. */
-static void head_infer_panel(const struct net *n, struct worker *w, size_t m, const int32_t *targets,
-			     float *losses, float *logits)
+static void head_infer_panel(const struct net *n, struct worker *w, size_t m, int rows,
+			     const int32_t *targets, float *losses, float *logits)
 {
 	const int C = n->C, V = n->V;
-	double sums[PANEL] = { 0 };
-	float picked[PANEL] = { 0 };
+	double sums[TALL_PANEL] = { 0 };
+	float picked[TALL_PANEL] = { 0 };
 	int c, r, v;
 
-	for (r = 0; r < PANEL; r += 2)
+	for (r = 0; r < rows; r += 2)
 		norm_pair(w->x + (m + r) * C, C, w->a_c + (size_t)r * C, w->head_x_s, HEAD_TOKENS * 16,
 			  (size_t)r / 2, (float[2]){ 0 });
 	for (v = 0; v < n->V_pad; v += HEAD_COLUMNS) {
 		int cols = n->V_pad - v < HEAD_COLUMNS ? n->V_pad - v : HEAD_COLUMNS;
 		int valid = V - v < cols ? V - v : cols;
 
-		mul_nn(PANEL, cols, C, w->a_c, (size_t)C, n->head_fwd + (size_t)(v / 16) * C * 16,
+		mul_nn(rows, cols, C, w->a_c, (size_t)C, n->head_fwd + (size_t)(v / 16) * C * 16,
 		       (size_t)C * 16, w->panel, (size_t)cols, false);
-		for (r = 0; r < PANEL; r++) {
+		for (r = 0; r < rows; r++) {
 			float *p = w->panel + (size_t)r * cols;
 			vf sum = vset(0), t;
 
@@ -223,7 +230,7 @@ static void head_infer_panel(const struct net *n, struct worker *w, size_t m, co
 				memcpy(logits + (size_t)r * V + v, p, (size_t)valid * sizeof(*p));
 		}
 	}
-	for (r = 0; losses && r < PANEL; r++)
+	for (r = 0; losses && r < rows; r++)
 		losses[r] = targets[r] < 0 ? 0 : (float)(log(sums[r]) - picked[r]);
 }
 
@@ -237,8 +244,8 @@ static void infer(const struct net *n, struct worker *w, const int32_t *inputs, 
 		seqs = rows - done < n->chunk_seqs ? rows - done : n->chunk_seqs;
 		at = (size_t)done * n->T;
 		layers_forward(n, w, inputs + at, seqs);
-		for (m = 0; m < (size_t)seqs * n->T; m += PANEL)
-			head_infer_panel(n, w, m, targets ? targets + at + m : NULL,
+		for (m = 0; m < (size_t)seqs * n->T; m += TALL_PANEL)
+			head_infer_panel(n, w, m, panel_rows((int)m, seqs * n->T), targets ? targets + at + m : NULL,
 					 losses ? losses + at + m : NULL,
 					 logits ? logits + (at + m) * n->V : NULL);
 	}

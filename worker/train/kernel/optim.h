@@ -132,19 +132,28 @@ INL float muon_momentum(const struct muon_job *j)
 /* Nesterov gradient of the parameter's block at (r, c), scaled; zero beyond the edges. */
 INL void muon_load_block(const struct muon_job *j, int r, int c, float scale, float *out)
 {
+	const int rows = j->rows - r < BLOCK ? j->rows - r : BLOCK;
+	const int cols = j->cols - c < BLOCK ? j->cols - c : BLOCK;
 	int a, b;
 
-	for (a = 0; a < BLOCK; a++)
-		for (b = 0; b < BLOCK; b++) {
-			size_t i = (size_t)(r + a) * j->cols + c + b;
-			float g;
+	for (a = 0; a < BLOCK; a++, out += BLOCK) {
+		size_t at = (size_t)(r + a) * (size_t)j->cols + (size_t)c;
 
-			out[a * BLOCK + b] = 0;
-			if (r + a >= j->rows || c + b >= j->cols)
-				continue;
-			g = j->grad[i];
-			out[a * BLOCK + b] = (g + j->mu * (j->momentum[i] - g)) * scale;
+		for (b = 0; a < rows && b + VW <= cols; b += VW) {
+			vf g = vload(j->grad + at + b);
+
+			vstore(out + b, (g + vset(j->mu) * (vload(j->momentum + at + b) - g)) * vset(scale));
 		}
+		if (a >= rows)
+			b = 0;
+		for (; a < rows && b < cols; b++) {
+			float g = j->grad[at + b];
+
+			out[b] = (g + j->mu * (j->momentum[at + b] - g)) * scale;
+		}
+		for (; b < BLOCK; b++)
+			out[b] = 0;
+	}
 }
 
 /* 32 rows of @n columns to row-major (may be NULL) and strips; rows @ld apart */
@@ -269,19 +278,26 @@ INL void muon_row_scales(struct worker *w, const struct muon_job *j, const struc
 		w->mscale[r] *= ratio;
 }
 
+/* Cautious weight decay: only where the step already shrinks the weight. */
 INL void muon_apply_block(const struct muon_job *j, int r, int c, const float *u, float lr)
 {
+	const int rows = j->rows - r < BLOCK ? j->rows - r : BLOCK;
+	const int cols = j->cols - c < BLOCK ? j->cols - c : BLOCK;
 	const float decay = lr * j->weight_decay;
 	int a, b;
 
-	for (a = 0; a < BLOCK && r + a < j->rows; a++)
-		for (b = 0; b < BLOCK && c + b < j->cols; b++) {
-			float *p = j->w + (size_t)(r + a) * j->cols + c + b;
-			float g = u[a * BLOCK + b];
+	for (a = 0; a < rows; a++, u += BLOCK) {
+		float *p = j->w + (size_t)(r + a) * (size_t)j->cols + c;
 
-			/* cautious: decay only where the step already shrinks the weight */
-			*p -= lr * g + (g * *p >= 0 ? decay * *p : 0);
+		for (b = 0; b + VW <= cols; b += VW) {
+			vf w = vload(p + b), g = vload(u + b);
+			vf shrink = (vf)((vi)(vset(decay) * w) & (vi)(g * w >= vset(0)));
+
+			vstore(p + b, w - (vset(lr) * g + shrink));
 		}
+		for (; b < cols; b++)
+			p[b] -= lr * u[b] + (u[b] * p[b] >= 0 ? decay * p[b] : 0);
+	}
 }
 
 static void muon(struct worker *w, const struct muon_job *j)

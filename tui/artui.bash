@@ -1,0 +1,85 @@
+# bash completion for artui(1). Installed as .../bash-completion/completions/artui.
+# tests/lint-man.sh compares the words here with the program's own tables.
+
+_artui_numbers()
+{
+	# Experiments here, newest last; silent where there is no workspace.
+	artui experiments --all --json 2>/dev/null | sed -n 's/^    "id": \([0-9]*\),.*/\1/p'
+}
+
+_artui()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} cmd="" i word
+	local global="--directory --set --help --version"
+	local top="--headless --overnight --rounds --hours --time-budget --seed --confirm --offline
+		--once --panel --theme --no-mouse --read-only --db"
+	local commands="init start stop pause resume cancel idea status experiments show diff log
+		report export import doctor config help"
+	local options=""
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-C | -c | --directory | --set | --rounds | --hours | --time-budget | --seed | \
+			--confirm | --once | --panel | --theme | --db) ((i++)) ;;
+		-*) ;;
+		*) cmd=$word; break ;;
+		esac
+	done
+
+	case $prev in
+	-C | --directory) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+	--recipe) [ "$cmd" = show ] || { COMPREPLY=($(compgen -f -- "$cur")); return; } ;;
+	-o | --output | --db) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--format) COMPREPLY=($(compgen -W "text md json svg" -- "$cur")); return ;;
+	--sort) COMPREPLY=($(compgen -W "score id time verdict proposer" -- "$cur")); return ;;
+	--verdict)
+		COMPREPLY=($(compgen -W "pending baseline kept discarded failed stopped cancelled
+			imported" -- "$cur"))
+		return ;;
+	--theme) COMPREPLY=($(compgen -W "default light mono contrast" -- "$cur")); return ;;
+	--once | --panel)
+		COMPREPLY=($(compgen -W "dashboard experiments detail log ideas help" -- "$cur"))
+		return ;;
+	--experiment) COMPREPLY=($(compgen -W "$(_artui_numbers)" -- "$cur")); return ;;
+	-c | --set)
+		COMPREPLY=($(compgen -S = -W "data.corpus train.command train.evaluator
+			train.budget_s train.grace_s train.threads train.kernel train.mem_mb
+			train.log_mb search.confirm search.screen search.warmup search.knobs
+			search.plateau search.failures search.early_stop night.seed
+			night.keep_checkpoints tui.theme tui.mouse" -- "$cur"))
+		compopt -o nospace 2>/dev/null
+		return ;;
+	esac
+
+	case $cmd in
+	"") options="$top" ;;
+	init) options="--recipe" ;;
+	start) options="--json --rounds --hours --time-budget --seed --confirm" ;;
+	stop | pause | resume | status | doctor | config) options="--json" ;;
+	cancel) options="--json" ;;
+	idea) options="--json --recipe --list" ;;
+	experiments) options="--json --all --limit --sort --verdict --match --class" ;;
+	show) options="--json --recipe --log" ;;
+	diff) options="--json" ;;
+	log) options="--json --follow --limit --experiment" ;;
+	report) options="--format --json --night --output" ;;
+	export) options="--output" ;;
+	import) options="--json" ;;
+	help) options="" ;;
+	esac
+
+	if [ "${cur:0:1}" = - ]; then
+		COMPREPLY=($(compgen -W "$options $global" -- "$cur"))
+		return
+	fi
+	case $cmd in
+	"") COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+	help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+	init) COMPREPLY=($(compgen -d -- "$cur")) ;;
+	cancel | show | diff) COMPREPLY=($(compgen -W "$(_artui_numbers)" -- "$cur")) ;;
+	export) COMPREPLY=($(compgen -W "results.tsv results.jsonl" -- "$cur")) ;;
+	import) COMPREPLY=($(compgen -f -- "$cur")) ;;
+	esac
+}
+complete -F _artui artui

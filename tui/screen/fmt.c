@@ -1,0 +1,120 @@
+/* fmt.c - see fmt.h. */
+#include "tui/screen/fmt.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+static const struct glyphs utf8_glyphs = {
+	.utf8 = true,
+	.unknown = "–", .plus_minus = "±", .sigma = "σ", .arrow = "→", .more = "…", .dot_sep = "·",
+	.rule = "─", .bar = "│",
+	.champion = "★", .kept = "✓", .discarded = "·", .failed = "✗", .live = "●", .idle = "○",
+	.waiting = "◌", .reference = "≡", .info = "·",
+};
+
+static const struct glyphs ascii_glyphs = {
+	.utf8 = false,
+	.unknown = "-", .plus_minus = "+-", .sigma = "sigma", .arrow = "->", .more = "~", .dot_sep = "-",
+	.rule = "-", .bar = "|",
+	.champion = "*", .kept = "+", .discarded = ".", .failed = "x", .live = "@", .idle = "o",
+	.waiting = ",", .reference = "=", .info = ".",
+};
+
+const struct glyphs *glyphs_get(bool utf8)
+{
+	return utf8 ? &utf8_glyphs : &ascii_glyphs;
+}
+
+const char *fmt_bpb(const struct glyphs *g, struct opt_f64 v, char buf[FMT_MAX])
+{
+	if (!v.known || !isfinite(v.v))
+		snprintf(buf, FMT_MAX, "%s", g->unknown);
+	else if (fabs(v.v) < 1000)
+		snprintf(buf, FMT_MAX, "%.4f", v.v);
+	else
+		snprintf(buf, FMT_MAX, "%.1e", v.v);
+	return buf;
+}
+
+const char *fmt_half(const struct glyphs *g, struct opt_f64 lo, struct opt_f64 hi, char buf[FMT_MAX])
+{
+	double half = (hi.v - lo.v) / 2;
+
+	if (!lo.known || !hi.known || !isfinite(half) || half < 0)
+		snprintf(buf, FMT_MAX, "%s", g->unknown);
+	else if (half < 1000)
+		snprintf(buf, FMT_MAX, "%s%.4f", g->plus_minus, half);
+	else
+		snprintf(buf, FMT_MAX, "%s%.1e", g->plus_minus, half);
+	return buf;
+}
+
+const char *fmt_count(const struct glyphs *g, struct opt_f64 v, char buf[FMT_MAX])
+{
+	static const char unit[] = { 'k', 'M', 'G', 'T', 'P' };
+	double x = v.v;
+	int u = -1;
+
+	if (!v.known || !isfinite(x) || x < 0) {
+		snprintf(buf, FMT_MAX, "%s", g->unknown);
+		return buf;
+	}
+	/* 999.5 would round up to four digits: step over at what prints as 1000 */
+	while (x >= 999.5 && u + 1 < (int)sizeof(unit)) {
+		x /= 1000;
+		u++;
+	}
+	if (u < 0)
+		snprintf(buf, FMT_MAX, "%.0f", x);
+	else
+		snprintf(buf, FMT_MAX, "%.*f%c", x < 9.995 ? 2 : x < 99.95 ? 1 : 0, x, unit[u]);
+	return buf;
+}
+
+const char *fmt_seconds(const struct glyphs *g, struct opt_f64 s, char buf[FMT_MAX])
+{
+	int64_t t;
+
+	if (!s.known || !isfinite(s.v) || s.v < 0 || s.v > 3e9) {
+		snprintf(buf, FMT_MAX, "%s", g->unknown);
+		return buf;
+	}
+	t = (int64_t)(s.v + 0.5);
+	if (t < 120)
+		snprintf(buf, FMT_MAX, "%d s", (int)t);
+	else if (t < 3600)
+		snprintf(buf, FMT_MAX, "%d m", (int)(t / 60));
+	else if (t < 48 * 3600 && t / 60 % 60 == 0)
+		snprintf(buf, FMT_MAX, "%d h", (int)(t / 3600));
+	else if (t < 48 * 3600)
+		snprintf(buf, FMT_MAX, "%d h %d m", (int)(t / 3600), (int)(t / 60 % 60));
+	else
+		snprintf(buf, FMT_MAX, "%d d %d h", (int)(t / 86400), (int)(t / 3600 % 24));
+	return buf;
+}
+
+static bool local(int64_t at_us, struct tm *tm)
+{
+	time_t t = (time_t)(at_us / 1000000);
+
+	return at_us > 0 && localtime_r(&t, tm) != NULL;
+}
+
+const char *fmt_clock(int64_t at_us, char buf[FMT_MAX])
+{
+	struct tm tm;
+
+	if (!local(at_us, &tm) || strftime(buf, FMT_MAX, "%H:%M:%S", &tm) == 0)
+		snprintf(buf, FMT_MAX, "--:--:--");
+	return buf;
+}
+
+const char *fmt_date(int64_t at_us, char buf[FMT_MAX])
+{
+	struct tm tm;
+
+	if (!local(at_us, &tm) || strftime(buf, FMT_MAX, "%d %b %H:%M", &tm) == 0)
+		snprintf(buf, FMT_MAX, "-- --- --:--");
+	return buf;
+}

@@ -1,0 +1,758 @@
+/* ui.c - see ui.h. The actions that ask the engine for something are in wish.c. */
+#include "tui/screen/ui.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "tui/screen/wish.h"
+
+#define UI_BUSY_MS 250
+#define FACT_TOPICS (TOPIC_EXPERIMENT | TOPIC_ENGINE | TOPIC_DEVICE | TOPIC_REFERENCE | TOPIC_WISH)
+#define COPIED_MAX (1u << 20)
+
+static const struct panel_ops *const all_panels[PANEL_COUNT] = {
+	[PANEL_DASHBOARD] = &panel_dashboard, [PANEL_EXPERIMENTS] = &panel_experiments,
+	[PANEL_DETAIL] = &panel_detail,	      [PANEL_LOG] = &panel_log,
+	[PANEL_IDEAS] = &panel_ideas,	      [PANEL_HELP] = &panel_help,
+};
+
+const struct panel_ops *panel_ops(enum panel_id p)
+{
+	ART_BUG_ON((unsigned)p >= PANEL_COUNT);
+	return all_panels[p];
+}
+
+const char *screen_panel_name(int i)
+{
+	return i >= 0 && i < PANEL_COUNT ? panel_name((enum panel_id)i) : NULL;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------ */
+
+static enum art_status first_panel(struct ui *ui, struct art_err *err)
+{
+	if (!ui->opt->panel)
+		return ART_OK;
+	for (int p = 0; p < PANEL_COUNT; p++) {
+		if (!strcmp(ui->opt->panel, panel_name((enum panel_id)p))) {
+			ui->panel = (enum panel_id)p;
+			return ART_OK;
+		}
+	}
+	return art_fail(err, ART_INVALID,
+			"there is no panel \"%.40s\": dashboard, experiments, detail, log, ideas or help",
+			ui->opt->panel);
+}
+
+enum art_status ui_open(struct ui *ui, const struct screen_options *opt, bool utf8,
+			enum chart_style chart, struct art_err *err)
+{
+	enum art_status rc;
+
+	memset(ui, 0, sizeof(*ui));
+	ui->opt = opt;
+	ui->g = glyphs_get(utf8);
+	ui->chart_style = utf8 ? chart : CHART_ASCII;
+	ui->mouse = opt->mouse;
+	ui->cursor_row = -1;
+	canvas_init(&ui->canvas, ui->g);
+	art_buf_init(&ui->copied, COPIED_MAX);
+	rc = first_panel(ui, err);
+	if (rc == ART_OK)
+		rc = theme_load(&ui->theme, opt->theme ? opt->theme : "default", opt->theme_dirs,
+				SCREEN_THEME_DIRS, err);
+	if (rc == ART_OK)
+		rc = store_open(&ui->st, opt->db, opt->read_only ? STORE_READ_ONLY : 0, UI_BUSY_MS, err);
+	if (rc != ART_OK) {
+		ui_close(ui);
+		return rc;
+	}
+	if (opt->bell)
+		store_attach_bell(ui->st, opt->bell);
+	for (int p = 0; p < PANEL_COUNT; p++)
+		ui->data[p] = all_panels[p]->open(ui);
+	if (opt->experiment_id)
+		detail_show(ui->data[PANEL_DETAIL], opt->experiment_id);
+	ui_stale(ui, TOPIC_ALL);
+	return ART_OK;
+}
+
+void ui_close(struct ui *ui)
+{
+	for (int p = 0; p < PANEL_COUNT; p++) {
+		if (ui->data[p] && all_panels[p]->close)
+			all_panels[p]->close(ui->data[p]);
+	}
+	device_list_destroy(&ui->facts.devices);
+	reference_list_destroy(&ui->facts.references);
+	canvas_destroy(&ui->canvas);
+	art_buf_destroy(&ui->copied);
+	store_close(ui->st);
+	memset(ui, 0, sizeof(*ui));
+}
+
+/* ---- what is known ------------------------------------------------------------------------------- */
+
+void ui_stale(struct ui *ui, unsigned topics)
+{
+	topics &= ~UI_LOCAL;
+	ui->stale_facts |= topics & FACT_TOPICS;
+	for (int p = 0; p < PANEL_COUNT; p++)
+		ui->stale[p] |= topics & all_panels[p]->topics;
+}
+
+bool ui_is_stale(const struct ui *ui)
+{
+	return ui->stale_facts || ui->stale[ui->panel];
+}
+
+void ui_say(struct ui *ui, enum theme_role role, const char *fmt, ...)
+{
+	char raw[sizeof(ui->message)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	art_text_clean(ui->message, sizeof(ui->message), raw, strlen(raw), false);
+	ui->message_role = role;
+	ui->message_hold = false;
+}
+
+/* The engine's row outlives it after kill -9; its process does not. */
+static bool alive(int64_t pid)
+{
+	return pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+static enum art_status refresh_board(struct ui *ui, struct art_err *err)
+{
+	struct facts *f = &ui->facts;
+	enum art_status rc = board_get(ui->st, 0, &f->board, err);
+
+	f->n_trend = 0;
+	if (rc == ART_OK && f->board.has_class)
+		rc = board_trend(ui->st, f->board.class.id, f->trend, TREND_MAX, &f->n_trend, err);
+	return rc;
+}
+
+static enum art_status refresh_references(struct ui *ui, struct art_err *err)
+{
+	struct facts *f = &ui->facts;
+	struct reference_list got = { 0 };
+	enum art_status rc = ART_OK;
+
+	if (f->board.has_class)
+		rc = reference_list(ui->st, f->board.class.data_sha256, &got, err);
+	if (rc != ART_OK) {
+		reference_list_destroy(&got);
+		return rc;
+	}
+	reference_list_destroy(&f->references);
+	f->references = got;
+	return ART_OK;
+}
+
+static enum art_status refresh_devices(struct ui *ui, struct art_err *err)
+{
+	struct device_list got = { 0 };
+	enum art_status rc = device_list(ui->st, &got, err);
+
+	if (rc != ART_OK) {
+		device_list_destroy(&got);
+		return rc;
+	}
+	device_list_destroy(&ui->facts.devices);
+	ui->facts.devices = got;
+	return ART_OK;
+}
+
+static enum art_status refresh_facts(struct ui *ui, struct art_err *err)
+{
+	unsigned what = ui->stale_facts;
+	enum art_status rc = ART_OK;
+
+	if (what & TOPIC_EXPERIMENT)
+		rc = refresh_board(ui, err);
+	if (rc == ART_OK && (what & (TOPIC_EXPERIMENT | TOPIC_REFERENCE)))
+		rc = refresh_references(ui, err);
+	if (rc == ART_OK && (what & TOPIC_DEVICE))
+		rc = refresh_devices(ui, err);
+	if (rc == ART_OK && (what & TOPIC_ENGINE))
+		rc = engine_get(ui->st, &ui->facts.engine, err);
+	if (rc == ART_OK && (what & TOPIC_WISH))
+		rc = wish_look(ui, err);
+	ui->facts.engine_alive = ui->facts.engine.state[0] && alive(ui->facts.engine.pid);
+	if (rc == ART_OK)
+		ui->stale_facts = 0;
+	return rc;
+}
+
+static void arrange(struct ui *ui)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+	struct layout_wanted w = { .view = ops->view };
+
+	if (ops->wanted)
+		ops->wanted(ui, ui->data[ui->panel], &w);
+	layout_compute(ui->rows, ui->cols, &w, &ui->layout);
+}
+
+static enum art_status refresh_panel(struct ui *ui, struct art_err *err)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+	unsigned what = ui->stale[ui->panel];
+	struct layout was;
+	enum art_status rc;
+
+	arrange(ui);
+	if (!what || !ops->refresh) {
+		ui->stale[ui->panel] = 0;
+		return ART_OK;
+	}
+	rc = ops->refresh(ui, ui->data[ui->panel], what, err);
+	if (rc != ART_OK)
+		return rc;
+	/* what was found may want other room; once more is enough, the wish does not depend on it */
+	was = ui->layout;
+	arrange(ui);
+	if (memcmp(&was, &ui->layout, sizeof(was)) != 0)
+		rc = ops->refresh(ui, ui->data[ui->panel], UI_LOCAL, err);
+	if (rc == ART_OK)
+		ui->stale[ui->panel] = 0;
+	return rc;
+}
+
+void ui_refresh(struct ui *ui)
+{
+	struct art_err err = { ART_OK, "" };
+	enum art_status rc = ART_OK;
+
+	if (ui->stale_facts)
+		rc = refresh_facts(ui, &err);
+	if (rc == ART_OK)
+		rc = refresh_panel(ui, &err);
+	if (rc == ART_OK) {
+		if (ui->message_hold)
+			ui->message[0] = '\0';
+		ui->message_hold = false;
+		return;
+	}
+	arrange(ui);
+	ui_say(ui, ROLE_BAD, "%s", err.text);
+	ui->message_hold = true;
+	if (rc != ART_BUSY) {
+		/* trying again at once would turn a broken store into a busy loop */
+		ui->stale_facts = 0;
+		ui->stale[ui->panel] = 0;
+	}
+}
+
+void ui_resize(struct ui *ui, int rows, int cols)
+{
+	ui->rows = rows;
+	ui->cols = cols;
+	for (int p = 0; p < PANEL_COUNT; p++)
+		ui->stale[p] |= UI_LOCAL;
+}
+
+bool ui_ticks(const struct ui *ui)
+{
+	return ui->facts.engine_alive && ui->facts.board.has_night && !ui->facts.board.night.ended_at;
+}
+
+/* ---- drawing -------------------------------------------------------------------------------------- */
+
+static void draw_title(struct ui *ui)
+{
+	struct rect r = ui->layout.area[AREA_TITLE];
+	bool numbers_only = r.cols < 66;
+	int x;
+
+	draw_role(&ui->canvas, r, 0, 0, r.cols, ROLE_BAR);
+	x = 1 + draw_text(&ui->canvas, r, 0, 1, ROLE_BAR_NAME, "artui") + 1;
+	for (int p = 0; p < PANEL_COUNT; p++) {
+		enum theme_role role = p == (int)ui->panel ? ROLE_TAB_ON : ROLE_TAB;
+		char key[4] = "?";
+
+		if (p < PANEL_HELP)
+			snprintf(key, sizeof(key), "%d", p + 1);
+		draw_cell(&ui->canvas, r, 0, x, role, " ");
+		if (numbers_only && p != (int)ui->panel)
+			x += draw_textf(&ui->canvas, r, 0, x, role, " %s ", key);
+		else
+			x += draw_textf(&ui->canvas, r, 0, x, role, " %s %s ", key,
+					panel_title((enum panel_id)p));
+		ui->tab_end[p] = x;
+	}
+	if (ui->opt->workspace && r.cols - x > 8) {
+		int need = art_text_columns(ui->opt->workspace);
+		int room = r.cols - x - 2;
+
+		need = need < room ? need : room;
+		draw_field(&ui->canvas, r, 0, r.cols - need - 1, need, ROLE_TAB, false,
+			   ui->opt->workspace);
+	}
+}
+
+static const char *bar_label(const struct ui *ui, enum action a)
+{
+	const struct engine_row *e = &ui->facts.engine;
+	bool night = ui->facts.board.has_night && !ui->facts.board.night.ended_at &&
+		     ui->facts.engine_alive && strcmp(e->state, "idle") != 0;
+
+	if (a == ACTION_BEGIN && night)
+		return NULL;
+	if ((a == ACTION_PAUSE || a == ACTION_END) && !night)
+		return NULL;
+	if (a == ACTION_PAUSE && !strcmp(e->state, "paused"))
+		return "go on";
+	if (ui->opt->read_only && (a == ACTION_BEGIN || a == ACTION_PAUSE || a == ACTION_END ||
+				   a == ACTION_CANCEL || a == ACTION_IDEA))
+		return NULL;
+	return action_entry(a)->bar;
+}
+
+static void draw_bar(struct ui *ui, struct rect r)
+{
+	const char *mark = ui->mouse ? "mouse" : NULL;
+	int room = r.cols - (mark ? 7 : 0), x = 0;
+
+	draw_role(&ui->canvas, r, 0, 0, r.cols, ROLE_KEY_TEXT);
+	for (int a = ACTION_NONE + 1; a < ACTION_COUNT; a++) {
+		const struct action_entry *e = action_entry((enum action)a);
+		const char *label = bar_label(ui, (enum action)a);
+		char key[16];
+		size_t n = strcspn(e->keys, " ");
+		int need;
+
+		if (!label || !(e->where & (1u << ui->panel)))
+			continue;
+		snprintf(key, sizeof(key), "%.*s", (int)n, e->keys);
+		need = art_text_columns(key) + 1 + art_text_columns(label) + 2;
+		if (x + need > room)
+			continue;
+		draw_cell(&ui->canvas, r, 0, x, ROLE_KEY_TEXT, " ");
+		x += 1 + draw_text(&ui->canvas, r, 0, x + 1, ROLE_KEY, key);
+		x += 1 + draw_text(&ui->canvas, r, 0, x + 1, ROLE_KEY_TEXT, label);
+	}
+	if (mark)
+		draw_text(&ui->canvas, r, 0, r.cols - 6, ROLE_KEY_TEXT, mark);
+}
+
+/* A line being typed, scrolled so that the cursor shows. */
+static void draw_prompt(struct ui *ui, struct rect r, const char *what)
+{
+	int x, room, used;
+	size_t from = 0;
+	char head[LINE_MAX_BYTES];
+
+	draw_role(&ui->canvas, r, 0, 0, r.cols, ROLE_PROMPT);
+	x = 1 + draw_text(&ui->canvas, r, 0, 1, ROLE_PROMPT, what) + 1;
+	room = r.cols - x - 1;
+	if (room < 4)
+		return;
+	memcpy(head, ui->line.text, ui->line.at);
+	head[ui->line.at] = '\0';
+	while ((used = art_text_columns(head + from)) > room - 1) {
+		from++;
+		while (((unsigned char)head[from] & 0xc0) == 0x80)
+			from++;
+	}
+	draw_field(&ui->canvas, r, 0, x, room, ROLE_PROMPT, false, ui->line.text + from);
+	ui->cursor_row = r.row;
+	ui->cursor_col = r.col + x + used;
+}
+
+static void draw_keys(struct ui *ui)
+{
+	struct rect r = ui->layout.area[AREA_KEYS];
+
+	ui->cursor_row = -1;
+	switch (ui->mode) {
+	case MODE_FILTER:
+		draw_prompt(ui, r, ui->panel == PANEL_DETAIL ? "search:" : "filter:");
+		return;
+	case MODE_IDEA:
+		draw_prompt(ui, r, "idea:");
+		return;
+	case MODE_CONFIRM:
+		draw_role(&ui->canvas, r, 0, 0, r.cols, ROLE_PROMPT);
+		draw_field(&ui->canvas, r, 0, 1, r.cols - 2, ROLE_PROMPT, false, ui->text);
+		return;
+	case MODE_NORMAL:
+		break;
+	}
+	if (ui->message[0])
+		draw_field(&ui->canvas, r, 0, 1, r.cols - 2, ui->message_role, false, ui->message);
+	else
+		draw_bar(ui, r);
+}
+
+static void draw_too_small(struct ui *ui)
+{
+	struct rect all = { 0, 0, ui->canvas.rows, ui->canvas.cols };
+
+	draw_textf(&ui->canvas, all, 0, 0, ROLE_WARN, "artui: the screen is %dx%d,", ui->cols, ui->rows);
+	draw_textf(&ui->canvas, all, 1, 0, ROLE_WARN, "it takes %dx%d; q leaves", LAYOUT_MIN_COLS,
+		   LAYOUT_MIN_ROWS);
+	ui->cursor_row = -1;
+}
+
+void ui_draw(struct ui *ui)
+{
+	canvas_reset(&ui->canvas, ui->rows, ui->cols);
+	if (ui->layout.too_small) {
+		draw_too_small(ui);
+		return;
+	}
+	draw_title(ui);
+	if (all_panels[ui->panel]->view == LAYOUT_DASHBOARD)
+		header_draw(ui, ui->layout.area[AREA_HEADER], ui->layout.area[AREA_TREND]);
+	else
+		header_draw_line(ui, ui->layout.area[AREA_HEADER]);
+	all_panels[ui->panel]->draw(ui, ui->data[ui->panel]);
+	draw_keys(ui);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------ */
+
+void ui_show(struct ui *ui, enum panel_id p)
+{
+	if (p == ui->panel)
+		return;
+	ui->before = ui->panel;
+	ui->panel = p;
+	ui->stale[p] |= UI_LOCAL;
+}
+
+void ui_show_experiment(struct ui *ui, int64_t id)
+{
+	detail_show(ui->data[PANEL_DETAIL], id);
+	ui->stale[PANEL_DETAIL] |= UI_LOCAL;
+	ui_show(ui, PANEL_DETAIL);
+}
+
+static void next_theme(struct ui *ui)
+{
+	static const char *const names[] = { "default", "light", "mono", "contrast" };
+	struct theme t;
+	struct art_err err;
+	size_t i;
+
+	for (i = 0; i < ART_COUNT(names); i++) {
+		if (!strcmp(names[i], ui->theme.name))
+			break;
+	}
+	/* a theme of the user's own is followed by the first of ours; a missing file is stepped over */
+	for (size_t step = 1; step <= ART_COUNT(names); step++) {
+		size_t next = i == ART_COUNT(names) ? step - 1 : (i + step) % ART_COUNT(names);
+
+		if (theme_load(&t, names[next % ART_COUNT(names)], ui->opt->theme_dirs,
+			       SCREEN_THEME_DIRS, &err) == ART_OK) {
+			ui->theme = t;
+			ui->theme_changed = true;
+			ui_say(ui, ROLE_TEXT, "theme: %s", t.name);
+			return;
+		}
+	}
+	ui_say(ui, ROLE_BAD, "%s", err.text);
+}
+
+static void copy(struct ui *ui)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+	struct art_err err;
+
+	art_buf_reset(&ui->copied);
+	if (ops->copy)
+		ops->copy(ui, ui->data[ui->panel], &ui->copied);
+	if (ui->copied.len == 0) {
+		ui_say(ui, ROLE_WARN, "nothing is selected");
+		return;
+	}
+	if (!ui->opt->copy_path) {
+		ui_say(ui, ROLE_GOOD, "copied %zu bytes to the clipboard, if the terminal lets it",
+		       ui->copied.len);
+		return;
+	}
+	char *slash, *dir = art_strdup(ui->opt->copy_path);
+	enum art_status rc = ART_OK;
+
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir) {
+		*slash = '\0';
+		rc = art_mkdirs(dir, 0700, &err);
+	}
+	free(dir);
+	if (rc == ART_OK)
+		rc = art_write_file(ui->opt->copy_path, ui->copied.data, ui->copied.len, 0600, &err);
+	if (rc == ART_OK)
+		ui_say(ui, ROLE_GOOD, "copied, and written to %s", ui->opt->copy_path);
+	else
+		ui_say(ui, ROLE_BAD, "%s", err.text);
+}
+
+static void set_filter(struct ui *ui, const char *text)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+
+	if (!ops->filter)
+		return;
+	ops->filter(ui, ui->data[ui->panel], text);
+	ui->stale[ui->panel] |= UI_LOCAL;
+}
+
+static const char *filter_of(struct ui *ui)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+
+	return ops->filter_text ? ops->filter_text(ui->data[ui->panel]) : "";
+}
+
+static void back(struct ui *ui)
+{
+	if (filter_of(ui)[0])
+		set_filter(ui, "");
+	else if (ui->panel == PANEL_DETAIL || ui->panel == PANEL_HELP)
+		ui_show(ui, ui->before == ui->panel ? PANEL_DASHBOARD : ui->before);
+}
+
+static void open_selected(struct ui *ui)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+	int64_t id = ops->experiment ? ops->experiment(ui, ui->data[ui->panel]) : 0;
+
+	if (id)
+		ui_show_experiment(ui, id);
+	else
+		ui_say(ui, ROLE_DIM, "there is no experiment behind this row");
+}
+
+static void act(struct ui *ui, enum action a)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+
+	if (a == ACTION_NONE)
+		return;
+	if (ops->act && ops->act(ui, ui->data[ui->panel], a)) {
+		ui->stale[ui->panel] |= UI_LOCAL;
+		return;
+	}
+	if (a >= ACTION_PANEL_1 && a <= ACTION_PANEL_5) {
+		ui_show(ui, (enum panel_id)(a - ACTION_PANEL_1));
+		return;
+	}
+	/* plain ifs: most actions belong to panels, and a switch would have to name them all */
+	if (a == ACTION_HELP) {
+		ui_show(ui, PANEL_HELP);
+	} else if (a == ACTION_BACK) {
+		back(ui);
+	} else if (a == ACTION_OPEN) {
+		open_selected(ui);
+	} else if (a == ACTION_FIND) {
+		line_init(&ui->line, 64, filter_of(ui));
+		ui->mode = MODE_FILTER;
+	} else if (a == ACTION_COPY) {
+		copy(ui);
+	} else if (a == ACTION_THEME) {
+		next_theme(ui);
+	} else if (a == ACTION_MOUSE) {
+		ui->mouse = !ui->mouse;
+		ui->mouse_changed = true;
+		ui_say(ui, ROLE_TEXT, ui->mouse ? "mouse on" : "mouse off: the terminal selects text");
+	} else if (a == ACTION_REDRAW) {
+		ui->redraw_all = true;
+		ui_stale(ui, TOPIC_ALL);
+	} else {
+		wish_act(ui, a);
+	}
+}
+
+static void key_in_line(struct ui *ui, int key)
+{
+	if (key == BIND_ESC || key == ('C' & 0x1f)) {
+		if (ui->mode == MODE_FILTER)
+			set_filter(ui, "");
+		ui->mode = MODE_NORMAL;
+		return;
+	}
+	if (key == BIND_ENTER) {
+		enum ui_mode was = ui->mode;
+
+		ui->mode = MODE_NORMAL;
+		if (was == MODE_IDEA)
+			wish_idea(ui, ui->line.text);
+		return;
+	}
+	if (ui->mode == MODE_FILTER && (key == BIND_UP || key == BIND_DOWN)) {
+		act(ui, key == BIND_UP ? ACTION_UP : ACTION_DOWN);
+		return;
+	}
+	if (line_key(&ui->line, key) && ui->mode == MODE_FILTER)
+		set_filter(ui, ui->line.text);
+}
+
+void ui_key(struct ui *ui, int key)
+{
+	if (!ui->message_hold)
+		ui->message[0] = '\0';
+	switch (ui->mode) {
+	case MODE_FILTER:
+	case MODE_IDEA:
+		key_in_line(ui, key);
+		return;
+	case MODE_CONFIRM:
+		ui->mode = MODE_NORMAL;
+		wish_confirmed(ui, key == 'y' || key == 'Y');
+		return;
+	case MODE_NORMAL:
+		break;
+	}
+	/* in a list Esc and its friends take the filter away, wherever BACK is not bound */
+	if (bind_find(key, ui->panel) == ACTION_NONE && key == BIND_ESC) {
+		back(ui);
+		return;
+	}
+	act(ui, bind_find(key, ui->panel));
+}
+
+/* ---- mouse ----------------------------------------------------------------------------------------- */
+
+static void click_title(struct ui *ui, int col)
+{
+	int from = 0;
+
+	for (int p = 0; p < PANEL_COUNT; p++) {
+		if (col >= from && col < ui->tab_end[p]) {
+			ui_show(ui, (enum panel_id)p);
+			return;
+		}
+		from = ui->tab_end[p];
+	}
+}
+
+void ui_click(struct ui *ui, int row, int col, bool again)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+
+	if (ui->mode != MODE_NORMAL || ui->layout.too_small)
+		return;
+	if (!ui->message_hold)
+		ui->message[0] = '\0';
+	if (rect_contains(ui->layout.area[AREA_TITLE], row, col)) {
+		click_title(ui, col);
+	} else if (ops->click) {
+		ops->click(ui, ui->data[ui->panel], row, col, again);
+		ui->stale[ui->panel] |= UI_LOCAL;
+	}
+}
+
+void ui_wheel(struct ui *ui, int row, int col, int rows)
+{
+	const struct panel_ops *ops = all_panels[ui->panel];
+
+	if (ui->mode != MODE_NORMAL || ui->layout.too_small)
+		return;
+	if (ops->point)
+		ops->point(ui, ui->data[ui->panel], row, col);
+	for (int i = 0; i < abs(rows); i++)
+		act(ui, rows < 0 ? ACTION_UP : ACTION_DOWN);
+}
+
+/* ---- shared words ----------------------------------------------------------------------------------- */
+
+const char *verdict_glyph(const struct glyphs *g, enum verdict v, bool champion)
+{
+	if (champion)
+		return g->champion;
+	switch (v) {
+	case VERDICT_PENDING:
+		return g->waiting;
+	case VERDICT_BASELINE:
+	case VERDICT_KEPT:
+	case VERDICT_IMPORTED:
+		return g->kept;
+	case VERDICT_DISCARDED:
+		return g->discarded;
+	case VERDICT_FAILED:
+	case VERDICT_STOPPED:
+	case VERDICT_CANCELLED:
+		return g->failed;
+	case VERDICT_COUNT:
+		break;
+	}
+	return g->unknown;
+}
+
+enum theme_role verdict_role(enum verdict v, bool champion)
+{
+	if (champion)
+		return ROLE_CHAMPION;
+	switch (v) {
+	case VERDICT_PENDING:
+		return ROLE_LIVE;
+	case VERDICT_BASELINE:
+	case VERDICT_IMPORTED:
+		return ROLE_VALUE;
+	case VERDICT_KEPT:
+		return ROLE_GOOD;
+	case VERDICT_FAILED:
+		return ROLE_BAD;
+	case VERDICT_STOPPED:
+	case VERDICT_CANCELLED:
+		return ROLE_WARN;
+	case VERDICT_DISCARDED:
+	case VERDICT_COUNT:
+		break;
+	}
+	return ROLE_DIM;
+}
+
+enum theme_role event_role(enum event_level l)
+{
+	switch (l) {
+	case EVENT_GOOD:
+		return ROLE_GOOD;
+	case EVENT_WARN:
+		return ROLE_WARN;
+	case EVENT_ERROR:
+		return ROLE_BAD;
+	case EVENT_INFO:
+	case EVENT_LEVEL_COUNT:
+		break;
+	}
+	return ROLE_DIM;
+}
+
+const char *event_glyph(const struct glyphs *g, enum event_level l)
+{
+	switch (l) {
+	case EVENT_GOOD:
+		return g->kept;
+	case EVENT_WARN:
+		return "!";
+	case EVENT_ERROR:
+		return g->failed;
+	case EVENT_INFO:
+	case EVENT_LEVEL_COUNT:
+		break;
+	}
+	return g->info;
+}
+
+bool text_matches(const char *text, const char *match)
+{
+	size_t n = strlen(match);
+
+	if (n == 0)
+		return true;
+	for (; *text; text++) {
+		if (!strncasecmp(text, match, n))
+			return true;
+	}
+	return false;
+}
