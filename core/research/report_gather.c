@@ -20,15 +20,9 @@ bool report_candidate(const struct experiment_row *e)
 
 int64_t report_when(const struct report *r, size_t i)
 {
-	int64_t at = 0;
+	const struct experiment_row *e = &r->all.rows[i];
 
-	for (size_t k = 0; k < r->runs[i].n; k++) {
-		int64_t t = r->runs[i].rows[k].started_at;
-
-		if (t && (!at || t < at))
-			at = t;
-	}
-	return at ? at : r->all.rows[i].created_at;
+	return e->decided_at ? e->decided_at : e->created_at;
 }
 
 static int by_decided(const void *a, const void *b)

@@ -49,7 +49,7 @@ ART_MUST_USE enum art_status report_gather(struct report *r, struct store *st, i
 void report_destroy(struct report *r);
 
 bool report_candidate(const struct experiment_row *e); /* proposed, not baseline or import */
-/* When its first run began, else when it was made: its place on the chart. */
+/* When it was decided, else when it was made: its place on the chart. */
 int64_t report_when(const struct report *r, size_t i);
 /* The incumbent's value at the time: kept ones and the baseline, by decided order. */
 struct report_step {

@@ -57,7 +57,7 @@ static void put_xml(struct art_buf *b, const char *s)
 static const char style[] =
 	"<style>\n"
 	"text{font:12px system-ui,sans-serif;fill:#333}\n"
-	".t{font-size:17px;font-weight:600}.g{stroke:#8886;stroke-width:1}\n"
+	".t{font-size:17px;font-weight:600}.g{stroke:#888;stroke-opacity:.3;stroke-width:1}\n"
 	".r{stroke:#946300;stroke-width:1;stroke-dasharray:5 4}.rt{fill:#946300}\n"
 	".c{stroke:#0a7d38;stroke-width:2.5;fill:none}\n"
 	".k{fill:#0a7d38}.b{fill:#1f5fbf}.d{fill:#777}.p{fill:none;stroke:#777;stroke-width:1.5}\n"
@@ -94,7 +94,7 @@ static void put_axes(const struct frame *f, struct art_buf *b)
 	}
 	art_buf_putf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s since the start</text>\n"
 		     "<text x=\"%d\" y=\"%d\">val_bpb</text>\n", (LEFT + W - RIGHT) / 2, H - 14,
-		     minutes ? "minutes" : "hours", LEFT - 40, TOP - 12);
+		     minutes ? "minutes" : "hours", LEFT - 56, TOP - 8);
 }
 
 static void put_references(const struct report *r, const struct frame *f, struct art_buf *b)

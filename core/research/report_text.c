@@ -227,6 +227,7 @@ static void draw_steps(const struct report *r, struct canvas *c)
 static void put_chart(const struct report *r, struct art_buf *b)
 {
 	struct canvas c = { .range = report_range(r), .from = r->night.started_at };
+	char span[FIGURE_TEXT];
 
 	c.to = r->night.ended_at ? r->night.ended_at : r->made_at;
 	if (!c.range.known || c.to <= c.from)
@@ -262,7 +263,8 @@ static void put_chart(const struct report *r, struct art_buf *b)
 	art_buf_putf(b, "%9s +", "");
 	for (int x = 0; x < CHART_W; x++)
 		art_buf_put(b, "-");
-	art_buf_put(b, "\n");
+	figure_duration((double)(c.to - c.from) / 1e6, span);
+	art_buf_putf(b, "\n%10s 0%*s\n", "", CHART_W - 1, span);
 }
 
 static void put_again(const struct report *r, struct art_buf *b)

@@ -194,9 +194,9 @@ static void begin_world(struct fixture *f)
 	must(device_set(f->st, &dev, &err), "device");
 }
 
-static void begin_night(struct fixture *f)
+static void begin_night(struct fixture *f, int64_t rounds)
 {
-	f->night = (struct night_row){ .class_id = f->class.id, .seed = 7, .rounds = 100, .hours = 8,
+	f->night = (struct night_row){ .class_id = f->class.id, .seed = 7, .rounds = rounds, .hours = 8,
 				       .budget_s = 300, .confirm = 3 };
 	must(night_add(f->st, &f->night, &err), "night");
 	must(event_add(f->st, EVENT_INFO, "night.start", 0, 0, &err,
@@ -302,7 +302,7 @@ static void make_night(struct fixture *f, bool hostile)
 	};
 	int64_t base, parent, id;
 
-	begin_night(f);
+	begin_night(f, 100);
 	base = add_experiment(f, 0, "baseline", "baseline", NULL, NULL, NULL);
 	for (int i = 0; i < 3; i++)
 		add_run(f, base, RUN_FOR_BASELINE, i, 1.4020 + 0.0011 * (i - 1));
@@ -328,7 +328,7 @@ static void make_large(struct fixture *f, int64_t n)
 	int64_t base, parent;
 	char title[64], value[32];
 
-	begin_night(f);
+	begin_night(f, 0);
 	base = parent = add_experiment(f, 0, "baseline", "baseline", NULL, NULL, NULL);
 	add_run(f, base, RUN_FOR_BASELINE, 1, 1.4020);
 	judge(f, base, VERDICT_BASELINE, "1 seed", 1.4020, 0, 1);

@@ -248,16 +248,17 @@ static void chart_of(struct canvas *c, enum chart_style style, const struct char
 
 static void chart_draw_puts_high_above_low(void **state)
 {
-	struct canvas c = canvas_of(5, 18);
+	/* 8 x 8 halves for the plot: a straight fall is the diagonal */
+	struct canvas c = canvas_of(5, 16);
 	struct chart_point p[] = { { 0, 2 }, { 1, 1 } };
 
 	(void)state;
 	chart_of(&c, CHART_ASCII, p, 2);
 
-	row_is(&c, 0, "   2.0 |'.");
-	row_is(&c, 1, "       |  '.");
-	row_is(&c, 2, "       |    ''.");
-	row_is(&c, 3, "   1.0 |       '.");
+	row_is(&c, 0, "   2.0 │'.");
+	row_is(&c, 1, "       │  '.");
+	row_is(&c, 2, "       │    '.");
+	row_is(&c, 3, "   1.0 │      '.");
 	canvas_destroy(&c);
 }
 

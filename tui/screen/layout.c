@@ -11,6 +11,7 @@
 #define BOARD_HEADINGS 2     /* title rule and column heads */
 #define BOARD_MIN_ROWS 3
 #define LOG_MIN_ROWS 3
+#define LOG_LEAST 2          /* its heading and one line, whatever the board wants */
 
 static int at_least(int a, int b) { return a > b ? a : b; }
 static int at_most(int a, int b) { return a < b ? a : b; }
@@ -74,7 +75,7 @@ static void dashboard_narrow(int top, int bottom, int cols, const struct layout_
 		workers = 0;
 	rows -= workers;
 	board = at_most(want, rows * 12 / 20);
-	board = at_least(board, at_most(rows, BOARD_HEADINGS + BOARD_MIN_ROWS));
+	board = at_least(board, at_most(rows - LOG_LEAST, BOARD_HEADINGS + BOARD_MIN_ROWS));
 	out->area[AREA_BOARD] = rect_of(top, 0, board, cols);
 	out->area[AREA_WORKERS] = rect_of(top + board, 0, workers, cols);
 	out->area[AREA_LOG] = rect_of(top + board + workers, 0, rows - board, cols);

@@ -152,22 +152,17 @@ static enum art_status parse_style(struct theme_style *st, char *text, const cha
 	return ART_OK;
 }
 
-/* A comment begins at a '#' that does not start a #rrggbb. */
+/* A comment begins at a '#' at the start of a line, or at one between blanks: "#5fd787" is a colour. */
 static void cut_comment(char *line)
 {
 	for (char *p = line; *p; p++) {
-		if (*p != '#')
-			continue;
-		if (p != line && p[-1] != ' ' && p[-1] != '\t')
-			continue;
-		int n = 0;
+		bool first = p == line + strspn(line, " \t");
 
-		while (hex_digit(p[1 + n]) >= 0)
-			n++;
-		if (n == 6 && (p[7] == '\0' || p[7] == ' ' || p[7] == '\t' || p[7] == '\r'))
-			continue;
-		*p = '\0';
-		return;
+		if (*p == '#' && (first || ((p[-1] == ' ' || p[-1] == '\t') &&
+					    (p[1] == ' ' || p[1] == '\t' || p[1] == '\0')))) {
+			*p = '\0';
+			return;
+		}
 	}
 }
 

@@ -7,7 +7,7 @@
  *   colours      default, black red green yellow blue magenta cyan white, bright-black ... bright-white,
  *                0 ... 255 of the 256-colour palette, #rrggbb
  *   attributes   bold dim italic underline reverse, or - for none
- *   # to the end of a line is a comment, where a space or nothing stands before and no hex digit after six
+ *   # at the start of a line, or between blanks, begins a comment
  * A role not mentioned keeps what the built-in default theme says. An unknown role, colour or
  * attribute, or a role given twice, is INVALID with file and line.
  */

@@ -65,37 +65,43 @@ INL void block_8x32(int pairs, const uint16_t *a, size_t rs, size_t ps, const ui
 	}
 }
 
-static void gemm_nn(const struct gemm_args *g)
+/*
+ * Loops around the block. The operand of the inner loop stays in L1 while the outer one streams
+ * by: a 32-column slice of B against all rows, or 32 rows of A against all columns, whichever
+ * operand is the larger being streamed once.
+ */
+INL void gemm_loops(const struct gemm_args *g, bool tn)
 {
-	int i, j, k0;
+	const int rows_at_once = g->m > g->n ? PANEL : g->m;
+	int i, i0, j, k0;
 
 	for (k0 = 0; k0 < g->k; k0 += KC) {
-		int kc = g->k - k0 < KC ? g->k - k0 : KC;
+		const int pairs = (g->k - k0 < KC ? g->k - k0 : KC) / 2;
+		const uint16_t *b = g->b + (size_t)k0 * 16;
+		const bool add = g->add || k0;
 
-		for (j = 0; j < g->n; j += 32)
-			for (i = 0; i < g->m; i += 8)
-				block_8x32(kc / 2, g->a + (size_t)i * g->lda + k0, g->lda, 2,
-					   g->b + (size_t)(j / 16) * g->ldb + (size_t)k0 * 16, g->ldb,
-					   g->c + (size_t)i * g->ldc + j, g->ldc, g->add || k0);
+		for (i0 = 0; i0 < g->m; i0 += rows_at_once)
+			for (j = 0; j < g->n; j += 32)
+				for (i = i0; i < i0 + rows_at_once; i += 8) {
+					const uint16_t *a =
+						tn ? g->a + (size_t)(i / 16) * g->lda + (size_t)k0 * 16 + (size_t)(i % 16) * 2
+						   : g->a + (size_t)i * g->lda + k0;
+
+					block_8x32(pairs, a, tn ? 2 : g->lda, tn ? 32 : 2,
+						   b + (size_t)(j / 16) * g->ldb, g->ldb,
+						   g->c + (size_t)i * g->ldc + j, g->ldc, add);
+				}
 	}
+}
+
+static void gemm_nn(const struct gemm_args *g)
+{
+	gemm_loops(g, false);
 }
 
 static void gemm_tn(const struct gemm_args *g)
 {
-	int i, j, k0;
-
-	for (k0 = 0; k0 < g->k; k0 += KC) {
-		int kc = g->k - k0 < KC ? g->k - k0 : KC;
-
-		for (j = 0; j < g->n; j += 32)
-			for (i = 0; i < g->m; i += 8)
-				block_8x32(kc / 2,
-					   g->a + (size_t)(i / 16) * g->lda + (size_t)k0 * 16 +
-						   (size_t)(i % 16) * 2,
-					   2, 32,
-					   g->b + (size_t)(j / 16) * g->ldb + (size_t)k0 * 16, g->ldb,
-					   g->c + (size_t)i * g->ldc + j, g->ldc, g->add || k0);
-	}
+	gemm_loops(g, true);
 }
 
 static double kernel_peak_pass(int64_t n)
