@@ -56,7 +56,7 @@ bool early_hopeless(const struct early *e, double progress, double loss, char wh
 {
 	double at[EARLY_CURVES_MAX], fall = 0, worst = -INFINITY, median;
 
-	if (progress < EARLY_FROM || e->n < EARLY_PEERS)
+	if (progress < EARLY_FROM || progress > EARLY_TO || e->n < EARLY_PEERS)
 		return false;
 	for (int i = 0; i < e->n; i++) {
 		double end = e->c[i].p[e->c[i].n - 1].loss;

@@ -5,8 +5,8 @@
  *
  * Schedules are tied to the end of the budget: a recipe with a late warm-down looks bad in the
  * middle and catches up. So being worse than the median is not enough. A run is stopped only past
- * half of its budget, with at least EARLY_PEERS finished curves, when it is worse than their median
- * at the same progress, and when even a fall from here half as large again as the largest that any
+ * half of its budget (and not near its end, where nothing is left to save), with at least EARLY_PEERS
+ * finished curves, when it is worse than their median at the same progress, and when even a fall from here half as large again as the largest that any
  * finished run made from here would leave it above the worst end of the incumbent's own runs. The
  * incumbent's curves are among the finished, so none of them could have been stopped.
  */
@@ -19,6 +19,7 @@
 #define EARLY_PEERS 5
 #define EARLY_CURVES_MAX 48
 #define EARLY_FROM 0.5       /* share of the budget before which nothing is stopped */
+#define EARLY_TO 0.85        /* and after which nothing is */
 #define EARLY_FALL 1.5       /* how much more than the largest fall is granted */
 #define EARLY_SMOOTH 0.02    /* share of the budget over which a curve is averaged */
 #define EARLY_BLOWUP 1.5     /* diverged: smoothed loss above this times its best ... */

@@ -48,6 +48,9 @@ static void live_reset(struct night *n)
 
 static void take_metric(struct live_run *l, const struct trainer_metric *m, bool early_stop)
 {
+	/* What still comes after the decision to stop is chance. */
+	if (l->diverged || l->hopeless)
+		return;
 	l->last = *m;
 	if (early_stop && !isfinite(m->loss) && !l->diverged) {
 		l->diverged = true;
@@ -63,7 +66,7 @@ static void take_metric(struct live_run *l, const struct trainer_metric *m, bool
 	if (l->n_batch < NIGHT_BATCH)
 		l->batch[l->n_batch++] = (struct curve_point){ m->progress, m->seconds, m->tokens,
 							       l->curve.loss };
-	if (!early_stop || l->diverged || l->hopeless)
+	if (!early_stop)
 		return;
 	if (early_diverged(&l->curve)) {
 		l->diverged = true;
@@ -262,6 +265,11 @@ static void fill_figures(struct night *n, struct run_row *row)
 	const struct live_run *l = &n->live;
 	const struct trainer_summary *s = &l->summary;
 
+	row->tokens = l->last.tokens > 0 ? OPT_I64(l->last.tokens) : (struct opt_i64){ 0 };
+	if (l->diverged || l->hopeless) {
+		row->seconds = OPT_F64(l->last.seconds);
+		return;
+	}
 	row->claimed_bpb = s->val_bpb;
 	row->mfu = s->mfu_percent;
 	row->peak_mem_mb = s->peak_mem_mb;
@@ -272,9 +280,7 @@ static void fill_figures(struct night *n, struct run_row *row)
 		row->steps = OPT_I64((int64_t)s->steps.v);
 	if (s->params_m.known && s->params_m.v >= 0 && s->params_m.v < 1e9)
 		row->params = OPT_I64((int64_t)llround(s->params_m.v * 1e6));
-	if (l->last.tokens > 0)
-		row->tokens = OPT_I64(l->last.tokens);
-	else if (s->tokens_m.known && s->tokens_m.v >= 0 && s->tokens_m.v < 1e9)
+	if (!row->tokens.known && s->tokens_m.known && s->tokens_m.v >= 0 && s->tokens_m.v < 1e9)
 		row->tokens = OPT_I64((int64_t)llround(s->tokens_m.v * 1e6));
 }
 

@@ -12,9 +12,7 @@ keys Enter
 wait_for "idea 4 waits its turn"
 keys 5
 wait_for "HEAD_DIM = 32"
-keys G
-wait_for "#2"
-keys k
+keys g j
 wait_for "no constant is named in it"
 keys i
 type "thrown away"

@@ -68,12 +68,13 @@ static void pointer(struct loop *l, const struct term_event *ev)
 static bool take_keys(struct loop *l, bool readable)
 {
 	struct term_event ev;
-	int waiting = 0;
-	bool any = false;
+	int waiting = 1;
 
+	/* readable with nothing to read is the end of file: a terminal that went away */
+	if (readable && ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 && waiting == 0)
+		return false;
 	/* ncurses may hold more than the descriptor shows, so until it says there is none */
 	while (!l->ui.leave && term_event(l->term, &ev)) {
-		any = true;
 		l->dirty = true;
 		l->drawn_at = 0; /* a key's answer does not wait for the next frame */
 		if (ui_is_stale(&l->ui))
@@ -85,10 +86,7 @@ static bool take_keys(struct loop *l, bool readable)
 		else
 			ui_key(&l->ui, ev.key);
 	}
-	if (any || !readable)
-		return true;
-	/* readable and nothing to read is the end of file: a terminal that went away */
-	return ioctl(STDIN_FILENO, FIONREAD, &waiting) == 0 && waiting > 0;
+	return true;
 }
 
 /* Commits by other processes show as a changed data_version, but so do checkpoints and commits of

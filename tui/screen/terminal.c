@@ -181,11 +181,12 @@ void term_theme(struct terminal *t, const struct theme *theme)
 	struct theme used = *theme;
 	const struct theme_style *sel;
 
-	if (!t->colour && has_colors() && start_color() != ERR) {
+	/* https://no-color.org: set and not empty; then colours are not even started */
+	if (!t->colour && !(no_colour && *no_colour) && has_colors() && start_color() != ERR) {
 		t->colour = true;
 		use_default_colors();
 	}
-	if (!t->colour || COLORS < 8 || (no_colour && *no_colour))
+	if (!t->colour || COLORS < 8)
 		theme_without_colour(&used);
 	t->n_pairs = 0;
 	sel = &used.style[ROLE_SELECTED];

@@ -20,7 +20,7 @@ static const struct corpus {
 	    .licence = "text out of copyright",
 	    .note = "1189 chapters, a verse a line, verse numbers removed; validation: every 10th "
 		    "chapter from the 10th; final: every 20th from the 11th",
-	    .vocab_size = 1024, .seq_len = 256, .shard_tokens = 16 << 20,
+	    .vocab_size = 4096, .seq_len = 256, .shard_tokens = 16 << 20,
 	    .rule = { .val_every = 10, .final_every = 20 } } },
 	{ "sotu", corpus_sotu,
 	  { .name = "sotu",
@@ -29,7 +29,7 @@ static const struct corpus {
 	    .note = "233 addresses by file name, trimmed, an empty line after each; validation: "
 		    "every 10th address from the 10th (1,052,029 bytes); final: every 20th from "
 		    "the 11th",
-	    .vocab_size = 2048, .seq_len = 256, .shard_tokens = 16 << 20,
+	    .vocab_size = 4096, .seq_len = 256, .shard_tokens = 16 << 20,
 	    .rule = { .val_every = 10, .final_every = 20 } } },
 };
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_VOCAB 2048
+#define DEFAULT_VOCAB 4096
 #define DEFAULT_SEQ_LEN 256
 #define DEFAULT_SHARD_TOKENS (16 << 20)
 
@@ -20,7 +20,7 @@ static const char usage[] =
 	"validation and the locked final set.\n\n"
 	"  --out DIR           directory to make\n"
 	"  --name NAME         shown on boards\n"
-	"  --vocab-size N      tokens with <bos>, or 'bytes' for no merges (2048)\n"
+	"  --vocab-size N      tokens with <bos>, or 'bytes' for no merges (4096)\n"
 	"  --seq-len T         tokens in a row, a multiple of 32 (256)\n"
 	"  --shard-tokens N    tokens in a shard file (16777216)\n"
 	"  --jsonl-field NAME  member that holds the text (text)\n"
