@@ -48,7 +48,7 @@ static bool is_stop_requested(void)
 
 static enum art_status catch_stop(struct cli_stop *stop, struct art_err *err)
 {
-	struct sigaction sa = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+	struct sigaction sa = { .sa_handler = on_stop, .sa_flags = SA_RESTART }, hup;
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0)
@@ -57,7 +57,10 @@ static enum art_status catch_stop(struct cli_stop *stop, struct art_err *err)
 	*stop = (struct cli_stop){ fd, is_stop_requested };
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	/* nohup(1) asked to ignore it: so it stays. */
+	sigaction(SIGHUP, NULL, &hup);
+	if (hup.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
 	/* A reader that went away must not end the night. */
 	signal(SIGPIPE, SIG_IGN);
 	return ART_OK;

@@ -231,11 +231,12 @@ static void tpe_point(const struct knob_space *s, const struct propose_ctx *ctx,
 				   art_mix64((uint64_t)ctx->index, (uint64_t)ctx->attempt)));
 	memcpy(best, s->base, sizeof(s->base));
 	for (int k = 0; k < CANDIDATES; k++) {
-		double u[SPACE_DIMS_MAX], keep = art_rng_f64(&r), score;
+		double u[SPACE_DIMS_MAX], score;
+		int order[SPACE_DIMS_MAX], n_moved = 1 + (int)(art_rng_f64(&r) * MOVED_MAX);
 		draw(s, &good, &r, u);
-		for (int i = 0; i < s->n; i++)
-			if (art_rng_f64(&r) < keep)
-				u[i] = s->base[i];
+		shuffle(&r, order, s->n);
+		for (int i = n_moved; i < s->n; i++)
+			u[order[i]] = s->base[order[i]];
 		knob_space_settle(s, u);
 		if (!moved(s, u))
 			continue;

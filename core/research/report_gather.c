@@ -74,8 +74,8 @@ struct report_range report_range(const struct report *r)
 	if (has_base) {
 		double room = 3 * (base - g.lo);
 
-		if (room < 0.1 * base)
-			room = 0.1 * base;
+		if (room < 0.01 * base)
+			room = 0.01 * base;
 		if (g.hi > base + room)
 			g.hi = base + room;
 	}

@@ -16,7 +16,7 @@ keys [ [ [ [ [
 wait_for "#4 EMBEDDING_LR"
 wait_for "the loss was not a number at step 310"
 screen detail-failed
-keys / 
+keys /
 type "diverged"
 wait_for "search:"
 keys Enter n

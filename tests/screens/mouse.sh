@@ -21,7 +21,7 @@ press 10 6
 wait_for "why"
 screen mouse-opened
 wheel_down 10 20
-wait_for "2-"
+wait_for "4-15 of 18"
 keys 1 M
 wait_for "mouse off"
 keys j

@@ -17,7 +17,7 @@ static struct canvas canvas_of(int rows, int cols)
 {
 	struct canvas c;
 
-	canvas_init(&c, glyphs_get(true));
+	canvas_init(&c, glyphs_get(GLYPHS_FULL));
 	canvas_reset(&c, rows, cols);
 	return c;
 }
@@ -214,7 +214,7 @@ static void table_hit_finds_the_column_under_the_pointer(void **state)
 
 static void fmt_says_unknown_and_picks_units(void **state)
 {
-	const struct glyphs *g = glyphs_get(false);
+	const struct glyphs *g = glyphs_get(GLYPHS_ASCII);
 	struct opt_f64 unknown = { false, 0 };
 	char b[FMT_MAX];
 

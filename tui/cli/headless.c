@@ -403,7 +403,7 @@ int cli_headless(struct cli *c, const struct cli_args *a, const struct cli_stop 
 	}
 	if (s == ART_OK)
 		s = open_engine(&f, cli_given(a, "offline"), &err);
-	if (s == ART_OK)
+	if (s == ART_OK && !stop->requested())
 		s = ask(&f, a, &err);
 	if (s == ART_OK && !f.overnight)
 		sayf(&f, "ready: artui start begins a night here");

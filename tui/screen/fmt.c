@@ -7,7 +7,7 @@
 
 static const struct glyphs utf8_glyphs = {
 	.utf8 = true,
-	.unknown = "–", .plus_minus = "±", .sigma = "σ", .arrow = "→", .more = "…", .dot_sep = "·",
+	.unknown = "–", .plus_minus = "±", .sigma = "σ", .more = "…",
 	.rule = "─", .bar = "│",
 	.champion = "★", .kept = "✓", .discarded = "·", .failed = "✗", .live = "●", .idle = "○",
 	.waiting = "◌", .reference = "≡", .info = "·",
@@ -15,15 +15,31 @@ static const struct glyphs utf8_glyphs = {
 
 static const struct glyphs ascii_glyphs = {
 	.utf8 = false,
-	.unknown = "-", .plus_minus = "+-", .sigma = "sigma", .arrow = "->", .more = "~", .dot_sep = "-",
+	.unknown = "-", .plus_minus = "+-", .sigma = "sigma", .more = "~",
 	.rule = "-", .bar = "|",
 	.champion = "*", .kept = "+", .discarded = ".", .failed = "x", .live = "@", .idle = "o",
 	.waiting = ",", .reference = "=", .info = ".",
 };
 
-const struct glyphs *glyphs_get(bool utf8)
+static const struct glyphs console_glyphs = {
+	.utf8 = true,
+	.unknown = "-", .plus_minus = "±", .sigma = "σ", .more = "~",
+	.rule = "─", .bar = "│",
+	.champion = "*", .kept = "√", .discarded = "·", .failed = "x", .live = "•", .idle = "○",
+	.waiting = "°", .reference = "≡", .info = "·",
+};
+
+const struct glyphs *glyphs_get(enum glyph_set set)
 {
-	return utf8 ? &utf8_glyphs : &ascii_glyphs;
+	switch (set) {
+	case GLYPHS_FULL:
+		return &utf8_glyphs;
+	case GLYPHS_CONSOLE:
+		return &console_glyphs;
+	case GLYPHS_ASCII:
+		break;
+	}
+	return &ascii_glyphs;
 }
 
 const char *fmt_bpb(const struct glyphs *g, struct opt_f64 v, char buf[FMT_MAX])

@@ -10,14 +10,16 @@
 
 #define FMT_MAX 32
 
-/* The few signs beyond ASCII, and their stand-ins where there is no UTF-8. */
+/* The few signs beyond ASCII, and their stand-ins: for no UTF-8, and for the Linux console, whose
+ * fonts know little more than code page 437. */
+enum glyph_set { GLYPHS_ASCII, GLYPHS_FULL, GLYPHS_CONSOLE };
 struct glyphs {
 	bool utf8;
-	const char *unknown, *plus_minus, *sigma, *arrow, *more, *dot_sep;
+	const char *unknown, *plus_minus, *sigma, *more;
 	const char *rule, *bar;
 	const char *champion, *kept, *discarded, *failed, *live, *idle, *waiting, *reference, *info;
 };
-const struct glyphs *glyphs_get(bool utf8);
+const struct glyphs *glyphs_get(enum glyph_set set);
 
 const char *fmt_bpb(const struct glyphs *g, struct opt_f64 v, char buf[FMT_MAX]);  /* "1.3721" */
 /* Half of the interval: "±0.0009". */

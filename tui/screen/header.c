@@ -44,8 +44,9 @@ static void line_champion(struct words *w)
 	draw_cell(&w->ui->canvas, w->r, w->row, 0, ROLE_CHAMPION, g->champion);
 	w->r.col += 2;
 	w->r.cols -= 2;
-	snprintf(all, sizeof(all), "%s %s", fmt_bpb(g, b->champion.val_bpb, bpb),
-		 fmt_half(g, b->champion.lo, b->champion.hi, half));
+	fmt_half(g, b->champion.lo, b->champion.hi, half);
+	snprintf(all, sizeof(all), "%s%s%s", fmt_bpb(g, b->champion.val_bpb, bpb),
+		 b->champion.lo.known ? " " : "", b->champion.lo.known ? half : "");
 	word(w, w->r.cols >= 60 ? b->class.metric : "", ROLE_CHAMPION, all);
 	snprintf(all, sizeof(all), "%lld", (long long)b->champion.n);
 	word(w, "n", ROLE_VALUE, all);
@@ -126,7 +127,7 @@ static void line_night(struct words *w)
 		snprintf(label, sizeof(label), "night %lld", (long long)n->id);
 		if (n->ended_at)
 			snprintf(text, sizeof(text), "ended, %s", took);
-		else if (!f->engine_alive)
+		else if (!ui_night_runs(w->ui))
 			snprintf(text, sizeof(text), "open, to be resumed");
 		else if (n->hours > 0)
 			snprintf(text, sizeof(text), "%s of %s", took,

@@ -77,15 +77,22 @@ static void append_cap(struct art_buf *b, const char *cap)
 	}
 }
 
+#define MOUSE_OFF "\033[?1006l\033[?1002l\033[?1000l"
+
+static bool reports_mouse(void)
+{
+	const char *s = tigetstr("kmous");
+
+	return s && s != (const char *)-1;
+}
+
 /* What a rescue has to write: curses cannot be asked from a signal handler. */
 static void prepare_rescue(void)
 {
 	struct art_buf b;
-	const char *mouse = tigetstr("kmous");
-
 	art_buf_init(&b, 400);
-	if (mouse && mouse != (const char *)-1)
-		art_buf_put(&b, "\033[?1006l\033[?1002l\033[?1000l");
+	if (reports_mouse())
+		art_buf_put(&b, MOUSE_OFF);
 	append_cap(&b, "sgr0");
 	append_cap(&b, "op");
 	append_cap(&b, "cnorm");
@@ -126,6 +133,11 @@ enum art_status term_open(struct terminal **out, struct art_err *err)
 	set_escdelay(ESC_DELAY_MS);
 	leaveok(stdscr, FALSE);
 	mouseinterval(0);
+	/* whoever was killed here before us may have left the mouse reporting */
+	if (reports_mouse()) {
+		fputs(MOUSE_OFF, stdout);
+		fflush(stdout);
+	}
 	curs_set(0);
 	*out = t;
 	return ART_OK;

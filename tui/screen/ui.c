@@ -54,7 +54,7 @@ enum art_status ui_open(struct ui *ui, const struct screen_options *opt, bool ut
 
 	memset(ui, 0, sizeof(*ui));
 	ui->opt = opt;
-	ui->g = glyphs_get(utf8);
+	ui->g = glyphs_get(!utf8 ? GLYPHS_ASCII : chart == CHART_BLOCKS ? GLYPHS_CONSOLE : GLYPHS_FULL);
 	ui->chart_style = utf8 ? chart : CHART_ASCII;
 	ui->mouse = opt->mouse;
 	ui->cursor_row = -1;
@@ -259,9 +259,10 @@ void ui_resize(struct ui *ui, int rows, int cols)
 		ui->stale[p] |= UI_LOCAL;
 }
 
-bool ui_ticks(const struct ui *ui)
+bool ui_night_runs(const struct ui *ui)
 {
-	return ui->facts.engine_alive && ui->facts.board.has_night && !ui->facts.board.night.ended_at;
+	return ui->facts.board.has_night && !ui->facts.board.night.ended_at &&
+	       ui->facts.engine_alive && strcmp(ui->facts.engine.state, "idle") != 0;
 }
 
 /* ---- drawing -------------------------------------------------------------------------------------- */
@@ -300,15 +301,13 @@ static void draw_title(struct ui *ui)
 
 static const char *bar_label(const struct ui *ui, enum action a)
 {
-	const struct engine_row *e = &ui->facts.engine;
-	bool night = ui->facts.board.has_night && !ui->facts.board.night.ended_at &&
-		     ui->facts.engine_alive && strcmp(e->state, "idle") != 0;
+	bool night = ui_night_runs(ui);
 
 	if (a == ACTION_BEGIN && night)
 		return NULL;
 	if ((a == ACTION_PAUSE || a == ACTION_END) && !night)
 		return NULL;
-	if (a == ACTION_PAUSE && !strcmp(e->state, "paused"))
+	if (a == ACTION_PAUSE && !strcmp(ui->facts.engine.state, "paused"))
 		return "go on";
 	if (ui->opt->read_only && (a == ACTION_BEGIN || a == ACTION_PAUSE || a == ACTION_END ||
 				   a == ACTION_CANCEL || a == ACTION_IDEA))

@@ -1,7 +1,7 @@
 /*
  * ui.h - the dashboard's state, and what a panel is: a table of functions over rows it copied.
  *
- * Layer: tui/screen (store; no curses: the terminal is term.h, the loop screen.c). Threads: main.
+ * Layer: tui/screen (store; no curses: the terminal is terminal.h, the loop screen.c). Threads: main.
  *
  * One turn: keys become actions, actions change the state or add wishes; ui_refresh queries what is
  * stale of what is visible; ui_draw paints the canvas. Nothing here waits.
@@ -104,7 +104,8 @@ extern const struct panel_ops panel_dashboard, panel_experiments, panel_detail, 
 	panel_ideas, panel_help;
 const struct panel_ops *panel_ops(enum panel_id p);
 
-/* @opt is borrowed until ui_close. Opens the store and the theme. */
+/* @opt is borrowed until ui_close. Opens the store and the theme. Without @utf8 all is ASCII;
+ * CHART_BLOCKS stands for a console that has few signs beyond it. */
 ART_MUST_USE enum art_status ui_open(struct ui *ui, const struct screen_options *opt, bool utf8,
 				     enum chart_style chart, struct art_err *err);
 void ui_close(struct ui *ui); /* fine on a zeroed struct */
@@ -120,8 +121,8 @@ void ui_key(struct ui *ui, int key);
 /* A press of the first button; @again: a second one soon after at the same place. */
 void ui_click(struct ui *ui, int row, int col, bool again);
 void ui_wheel(struct ui *ui, int row, int col, int rows);
-/* Something shown moves with the clock alone: an open night's elapsed time. */
-bool ui_ticks(const struct ui *ui);
+/* A night is open and a living engine is at it. Then its elapsed time moves with the clock alone. */
+bool ui_night_runs(const struct ui *ui);
 
 /* For panels. */
 void ui_say(struct ui *ui, enum theme_role role, const char *fmt, ...) ART_PRINTF(3, 4);

@@ -49,6 +49,7 @@ struct log_view {
 	struct event_list rows;
 	bool whole;   /* rows begin with the first event there is */
 	bool left;    /* the person moved up: do not follow */
+	bool to_top;  /* read all there is, then go to the first */
 	char match[64];
 };
 void log_view_destroy(struct log_view *v);

@@ -21,7 +21,8 @@ static void join(struct event_list *at, struct event_list *more, bool front)
 		return;
 	}
 	rows = art_alloc(n, sizeof(*rows));
-	memcpy(rows + (front ? more->n : 0), at->rows, at->n * sizeof(*rows));
+	if (at->n > 0)
+		memcpy(rows + (front ? more->n : 0), at->rows, at->n * sizeof(*rows));
 	memcpy(rows + (front ? 0 : at->n), more->rows, more->n * sizeof(*rows));
 	event_list_destroy(at);
 	event_list_destroy(more);
@@ -88,12 +89,15 @@ enum art_status log_view_refresh(struct ui *ui, struct log_view *v, int rows, st
 
 	if (rc != ART_OK)
 		return rc;
-	while (!v->whole && v->rows.n > 0 && v->rows.n < LOG_MAX && v->list.top < rows &&
-	       (v->left || (int64_t)v->rows.n < rows)) {
+	while (!v->whole && v->rows.n > 0 && v->rows.n < LOG_MAX &&
+	       (v->to_top || (int64_t)v->rows.n < rows || (v->left && v->list.top < rows))) {
 		rc = load_older(ui, v, err);
 		if (rc != ART_OK)
 			return rc;
 	}
+	if (v->to_top)
+		v->list.sel = 0;
+	v->to_top = false;
 	list_resize(&v->list, (int64_t)v->rows.n, rows);
 	if (!v->left)
 		list_select(&v->list, v->list.n - 1, rows);
@@ -105,6 +109,7 @@ bool log_view_act(struct log_view *v, enum action a, int rows)
 	if (!list_act(&v->list, a, rows))
 		return false;
 	v->left = v->list.sel < v->list.n - 1;
+	v->to_top = a == ACTION_TOP;
 	return true;
 }
 

@@ -68,8 +68,7 @@ static void cancel(struct ui *ui)
 
 static void quit(struct ui *ui)
 {
-	if (ui->opt->engine_here && night_open(ui) && ui->facts.engine_alive &&
-	    !engine_is(ui, "idle"))
+	if (ui->opt->engine_here && ui_night_runs(ui))
 		ask(ui, ACTION_QUIT, 0,
 		    "Leave? The night stops here and resumes at the next start. y/N");
 	else

@@ -81,40 +81,58 @@ static enum art_status add_json_line(struct docs *d, const char *path, long line
 	return st;
 }
 
-/* fgets into a bounded buffer: getline would follow a file without newlines into all memory. */
-static enum art_status read_lines(struct docs *d, FILE *f, char *buf, const char *path,
+/* The next line without its end into @line (reset first). CANCELLED: no more lines. */
+static enum art_status read_line(struct art_buf *line, FILE *f)
+{
+	char chunk[8192];
+
+	art_buf_reset(line);
+	while (fgets(chunk, sizeof(chunk), f)) {
+		size_t n = strlen(chunk);
+		bool ends = n > 0 && chunk[n - 1] == '\n';
+
+		if (art_buf_add(line, chunk, ends ? n - 1 : n) != ART_OK)
+			return ART_LIMIT;
+		if (ends)
+			return ART_OK;
+	}
+	return line->len > 0 ? ART_OK : ART_CANCELLED;
+}
+
+static enum art_status read_lines(struct docs *d, FILE *f, struct art_buf *line, const char *path,
 				  const char *field, struct art_err *err)
 {
-	for (long line = 1; fgets(buf, (int)DOCS_LINE_MAX, f); line++) {
-		size_t n = strlen(buf);
+	enum art_status st;
+	long number;
 
-		if (n > 0 && buf[n - 1] == '\n')
-			n--;
-		else if (!feof(f))
-			return art_fail(err, ART_LIMIT,
-					"%s:%ld: line is longer than %zu bytes or holds a NUL",
-					path, line, DOCS_LINE_MAX);
-		if (n > 0 && buf[n - 1] == '\r')
+	for (number = 1; (st = read_line(line, f)) == ART_OK; number++) {
+		size_t n = line->len;
+
+		if (n > 0 && line->data[n - 1] == '\r')
 			n--;
 		if (n == 0)
 			continue;
-		enum art_status st = add_json_line(d, path, line, buf, n, field, err);
+		st = add_json_line(d, path, number, line->data, n, field, err);
 		if (st != ART_OK)
 			return st;
 	}
+	if (st == ART_LIMIT)
+		return art_fail(err, ART_LIMIT, "%s:%ld: line is longer than %zu bytes", path,
+				number, line->max);
 	return ferror(f) ? art_fail_errno(err, "cannot read %s", path) : ART_OK;
 }
 
 enum art_status docs_add_jsonl_file(struct docs *d, const char *path, const char *field,
 				    struct art_err *err)
 {
+	struct art_buf line;
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return art_fail_errno(err, "cannot open %s", path);
-	char *buf = art_alloc(DOCS_LINE_MAX, 1);
-	enum art_status st = read_lines(d, f, buf, path, field, err);
-	free(buf);
+	art_buf_init(&line, DOCS_LINE_MAX);
+	enum art_status st = read_lines(d, f, &line, path, field, err);
+	art_buf_destroy(&line);
 	fclose(f);
 	return st;
 }

@@ -22,7 +22,7 @@ INL void kernel_end(void)
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 INL __m512bh pair_broadcast(const uint16_t *p)
@@ -111,13 +111,11 @@ static double kernel_peak_pass(int64_t n)
 	int64_t i;
 	int j;
 
-	for (j = 0; j < 16; j++)
+	UNROLL for (j = 0; j < 16; j++)
 		x[j] = _mm512_setzero_ps();
 	for (i = 0; i < n; i++) {
-		UNROLL for (j = 0; j < 8; j++) {
+		UNROLL for (j = 0; j < 16; j++)
 			x[j] = _mm512_dpbf16_ps(x[j], z, z);
-			x[j + 8] = _mm512_dpbf16_ps(x[j + 8], z, z);
-		}
 		__asm__ volatile("" : "+v"(x[0]), "+v"(x[1]), "+v"(x[2]), "+v"(x[3]), "+v"(x[4]),
 				 "+v"(x[5]), "+v"(x[6]), "+v"(x[7]), "+v"(x[8]), "+v"(x[9]),
 				 "+v"(x[10]), "+v"(x[11]), "+v"(x[12]), "+v"(x[13]), "+v"(x[14]));

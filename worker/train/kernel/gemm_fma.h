@@ -22,7 +22,7 @@
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 INL void kernel_begin(void)
@@ -125,13 +125,11 @@ static double kernel_peak_pass(int64_t n)
 	int64_t i;
 	int j;
 
-	for (j = 0; j < 12; j++)
+	UNROLL for (j = 0; j < 12; j++)
 		x[j] = vset(0);
 	for (i = 0; i < n; i++) {
-		UNROLL for (j = 0; j < 6; j++) {
+		UNROLL for (j = 0; j < 12; j++)
 			x[j] = x[j] * y + y;
-			x[j + 6] = x[j + 6] * y + y;
-		}
 		__asm__ volatile("" : "+x"(x[0]), "+x"(x[1]), "+x"(x[2]), "+x"(x[3]), "+x"(x[4]),
 				 "+x"(x[5]), "+x"(x[6]), "+x"(x[7]), "+x"(x[8]), "+x"(x[9]),
 				 "+x"(x[10]), "+x"(x[11]), "+x"(y));
