@@ -26,7 +26,7 @@
 static volatile sig_atomic_t stop_requested;
 static volatile sig_atomic_t stop_event_fd;
 
-/* ---- signals ---------------------------------------------------------------------------------- */
+/* ---- signals ----------------------------------------------------------------------------------- */
 
 static void on_stop(int sig)
 {
@@ -81,7 +81,7 @@ static int headless(struct cli *c, const struct cli_args *a)
 	return rc;
 }
 
-/* ---- the dashboard -------------------------------------------------------------------------------- */
+/* ---- the dashboard ----------------------------------------------------------------------------- */
 
 #define PATH_ROOM (WORKSPACE_PATH_MAX + 64)
 
@@ -266,7 +266,7 @@ static int once(struct cli *c, const struct cli_args *a, const char *db)
 	return CLI_DONE;
 }
 
-/* ---- which of them ---------------------------------------------------------------------------------- */
+/* ---- which of them ----------------------------------------------------------------------------- */
 
 static bool asks_night(const struct cli_args *a)
 {

@@ -389,8 +389,9 @@ static void limits(struct trainer *t, const struct config *c)
 	t->threads = (int)config_int(c, CONFIG_TRAIN_THREADS_KEY);
 	if (!t->threads)
 		t->threads = hardware_threads();
+	/* The largest setting is no limit: some programs reserve far more than they use. */
 	if (mb)
-		t->data_bytes = mb * MIB;
+		t->data_bytes = (double)mb < config_entry(CONFIG_TRAIN_MEM_MB_KEY)->hi ? mb * MIB : 0;
 	else if (free_bytes.known)
 		t->data_bytes = free_bytes.v / 4 * 3;
 }

@@ -10,7 +10,6 @@
  */
 #include "core/research/report.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,10 @@
 #define RECORDS_MAX 200000
 #define LINE_MAX_BYTES 65536
 #define RUNS_MAX 64 /* of one record */
+#define BPB_MIN 1e-6 /* six digits after the point are what results.tsv can say */
 #define BPB_MAX 64.0
+#define MEMORY_GB_MAX 1e6
+#define SECONDS_MAX 1e9
 
 struct record {
 	char identity[512];
@@ -73,7 +75,7 @@ static void clean(char *dst, size_t n, const char *src, size_t len)
 
 static bool bpb_ok(double v)
 {
-	return isfinite(v) && v > 0 && v < BPB_MAX;
+	return v >= BPB_MIN && v < BPB_MAX;
 }
 
 /* ---- results.tsv ------------------------------------------------------------------------- */
@@ -144,8 +146,9 @@ static enum art_status tsv_row(struct records *rs, const char *line, size_t len,
 	if (!field_num(f[1], &bpb) || !(bpb_ok(bpb) || (crash && bpb == 0)))
 		return art_fail(err, ART_INVALID, "line %ld: val_bpb is no number between 0 and %g",
 				no, BPB_MAX);
-	if (!field_num(f[2], &mem) || mem < 0)
-		return art_fail(err, ART_INVALID, "line %ld: memory_gb is no number from 0", no);
+	if (!field_num(f[2], &mem) || mem < 0 || mem > MEMORY_GB_MAX)
+		return art_fail(err, ART_INVALID, "line %ld: memory_gb is no number from 0 to %.0f",
+				no, MEMORY_GB_MAX);
 	s = records_add(rs, &r, err);
 	if (s != ART_OK)
 		return s;
@@ -224,10 +227,10 @@ static enum art_status claim_run(const struct json *j, long no, struct run_row *
 	if (i.known && i.v >= 0)
 		run->steps = i;
 	f = json_num(json_get(j, "seconds"));
-	if (f.known && f.v >= 0)
+	if (f.known && f.v >= 0 && f.v <= SECONDS_MAX)
 		run->seconds = f;
 	f = json_num(json_get(j, "peak_mem_mb"));
-	if (f.known && f.v >= 0)
+	if (f.known && f.v >= 0 && f.v <= MEMORY_GB_MAX * 1024)
 		run->peak_mem_mb = f;
 	return ART_OK;
 }

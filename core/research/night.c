@@ -13,7 +13,9 @@
 #include "core/exec/job_tree.h"
 #include "core/research/night_private.h"
 #include "core/research/report.h"
+#include "store/hash.h"
 #include "store/json.h"
+#include "store/recipe.h"
 
 #define REPORT_MAX (16u << 20)
 #define STEPS_PER_TURN 64
@@ -155,7 +157,10 @@ static enum art_status finish_night(struct night *n, struct art_err *err)
 	return night_device(n, "idle", 0, err);
 }
 
-/* The reasons to start no other candidate. Counts candidates of this night, in order. */
+/*
+ * The reasons to start no other candidate. Asked between candidates: one that has passed its screen
+ * is judged to the end, even when the hours are over.
+ */
 static enum art_status check_end(struct night *n, struct art_err *err)
 {
 	struct experiment_query q = { .night_id = n->row.id };
@@ -389,6 +394,46 @@ static enum art_status begin(struct night *n, const struct wish_row *w, bool fre
 	return st;
 }
 
+/*
+ * recipe.py is the researcher's: edited since, and this class has an incumbent already, it is an idea
+ * like any other and has to beat the incumbent.
+ */
+static enum art_status offer_edited_recipe(struct night *n, struct art_err *err)
+{
+	struct experiment_query q = { .class_id = n->class.id };
+	struct experiment_list l = { 0 };
+	struct note_list notes = { 0 };
+	struct note_row note = { .kind = "idea", .origin = "workspace",
+				 .text = "recipe.py as it is in the workspace now" };
+	char path[WORKSPACE_PATH_MAX + 16];
+	struct hash_hex hash;
+	struct art_buf b;
+	bool known = true;
+	enum art_status st = ART_OK;
+
+	art_buf_init(&b, RECIPE_MAX_BYTES);
+	snprintf(path, sizeof(path), "%s/recipe.py", n->env.w->root);
+	if (art_read_file(&b, path, RECIPE_MAX_BYTES, NULL) || !b.len)
+		goto out;
+	hash = hash_bytes(b.data, b.len);
+	st = experiment_query(n->env.store, &q, &l, err);
+	if (!st)
+		st = note_list(n->env.store, 0, &notes, err);
+	/* Without experiments it will be the baseline. */
+	known = st || l.n == 0;
+	for (size_t i = 0; i < l.n && !known; i++)
+		known = !strcmp(l.rows[i].recipe_sha256, hash.s);
+	for (size_t i = 0; i < notes.n && !known; i++)
+		known = !strcmp(notes.rows[i].recipe_sha256, hash.s);
+	if (!known)
+		st = note_add(n->env.store, &note, b.data, b.len, err);
+out:
+	experiment_list_destroy(&l);
+	note_list_destroy(&notes);
+	art_buf_destroy(&b);
+	return st;
+}
+
 static enum art_status begin_new(struct night *n, const struct wish_row *w,
 				 const struct night_options *o, struct art_err *err)
 {
@@ -411,7 +456,21 @@ static enum art_status begin_new(struct night *n, const struct wish_row *w,
 	row->seed = (seed & INT64_MAX) ? (seed & INT64_MAX) : 1;
 	row->class_id = n->class.id;
 	row->started_at = art_now_us();
-	return begin(n, w, true, "night.start", err);
+	st = offer_edited_recipe(n, err);
+	return st ? st : begin(n, w, true, "night.start", err);
+}
+
+/* What an engine that died between a verdict and its tidying has left. */
+static void prune_night(struct night *n)
+{
+	struct experiment_query q = { .night_id = n->row.id };
+	struct experiment_list l = { 0 };
+
+	if (!experiment_query(n->env.store, &q, &l, NULL))
+		for (size_t i = 0; i < l.n; i++)
+			if (l.rows[i].verdict != VERDICT_PENDING)
+				night_prune(n, l.rows[i].id);
+	experiment_list_destroy(&l);
 }
 
 /* The open night of a dead engine. *gone: its class is no more, and it was ended. */
@@ -427,6 +486,7 @@ static enum art_status begin_again(struct night *n, const struct wish_row *w,
 	if (class.id == open->class_id) {
 		n->row = *open;
 		n->class = class;
+		prune_night(n);
 		return begin(n, w, false, "night.resume", err);
 	}
 	*gone = true;

@@ -274,33 +274,6 @@ static enum art_status add_run(struct night *n, const struct experiment_row *e,
 	return st;
 }
 
-enum art_status night_cancel(struct night *n, const struct experiment_row *e, const char *why,
-			     struct art_err *err)
-{
-	struct experiment_row row = *e;
-	struct run_list runs = { 0 };
-	struct night_values v;
-	enum art_status st = run_list(n->env.store, e->id, &runs, err);
-
-	for (size_t i = 0; i < runs.n && !st; i++) {
-		struct run_row r = runs.rows[i];
-		if (r.state != RUN_QUEUED)
-			continue;
-		r.state = RUN_CANCELLED;
-		r.finished_at = art_now_us();
-		art_copy(r.error, sizeof(r.error), why);
-		st = run_move(n->env.store, &r, RUN_QUEUED, err);
-	}
-	if (!st) {
-		collect(&runs, false, &v);
-		if (!v.n)
-			collect(&runs, true, &v);
-		st = set_numbers(n, &row, v.v, v.n, err);
-	}
-	run_list_destroy(&runs);
-	return st ? st : decide(n, &row, VERDICT_CANCELLED, why, err);
-}
-
 static int throttled_runs(const struct run_list *runs)
 {
 	int count = 0;
@@ -345,6 +318,40 @@ static enum art_status decide_fallen(struct night *n, struct experiment_row *e,
 		night_finish(n, verdict == VERDICT_FAILED, "the baseline %s: %.180s",
 			     verdict == VERDICT_FAILED ? "failed" : "was not finished", reason);
 	return decide(n, e, verdict, reason, err);
+}
+
+enum art_status night_cancel(struct night *n, const struct experiment_row *e, const char *why,
+			     struct art_err *err)
+{
+	struct experiment_row row = *e;
+	struct run_list runs = { 0 };
+	struct night_values v;
+	const struct run_row *bad;
+	enum art_status st = run_list(n->env.store, e->id, &runs, err);
+
+	for (size_t i = 0; i < runs.n && !st; i++) {
+		struct run_row r = runs.rows[i];
+		if (r.state != RUN_QUEUED)
+			continue;
+		r.state = RUN_CANCELLED;
+		r.finished_at = art_now_us();
+		art_copy(r.error, sizeof(r.error), why);
+		st = run_move(n->env.store, &r, RUN_QUEUED, err);
+	}
+	/* What fell by itself, at the very end, is told as that. */
+	bad = fallen(&runs);
+	if (!st && bad) {
+		st = decide_fallen(n, &row, &runs, bad, err);
+	} else if (!st) {
+		collect(&runs, false, &v);
+		if (!v.n)
+			collect(&runs, true, &v);
+		st = set_numbers(n, &row, v.v, v.n, err);
+		if (!st)
+			st = decide(n, &row, VERDICT_CANCELLED, why, err);
+	}
+	run_list_destroy(&runs);
+	return st;
 }
 
 static enum art_status step_baseline(struct night *n, struct experiment_row *e,

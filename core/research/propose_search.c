@@ -8,8 +8,10 @@
  *
  * TPE. Finished trials are split into the best few ("good") and the rest. Each set is a mixture of
  * kernels over all knobs jointly, one kernel a trial, plus a flat one. Candidates are drawn from the
- * good mixture, some of their knobs set back to the incumbent's, and the one with the largest ratio
- * of good to bad density is proposed. Crashed and diverged trials are in the bad set, so the search
+ * good mixture, all but 1 to 4 of their knobs set back to the incumbent's, and the one with the
+ * largest ratio of good to bad density is proposed: the ratio of the joint densities, which sees
+ * knobs act together, times that of each knob alone, which is what few trials in many dimensions can
+ * tell. Crashed and diverged trials are in the bad set, so the search
  * leaves their neighbourhood; so are trials still pending (the constant liar), so that it does not
  * propose them again.
  */
@@ -26,7 +28,7 @@
 #define CANDIDATES 96
 #define GOOD_SHARE 0.15
 #define GOOD_MAX 25
-#define WIDTH 0.35           /* kernel width of one trial in one dimension, as a share of the range */
+#define WIDTH 0.15           /* kernel width of one trial in one dimension, as a share of the range */
 #define WIDTH_MIN 0.05
 #define CHOICE_KEEP 0.7      /* weight of a kernel on its own choice */
 #define FLAT_WEIGHT 0.5      /* of the flat kernel, against 1 for each trial */
@@ -71,7 +73,7 @@ static int nth_prime(int n)
 	return primes[n % (int)ART_COUNT(primes)];
 }
 
-/* A random order of the dimensions, parts of a pair kept together by moving both or none. */
+/* A random order of the dimensions. */
 static void shuffle(struct art_rng *r, int *order, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -144,18 +146,39 @@ static double log_choice(double x, double c, int bins)
 	return log(p * bins);
 }
 
-static double log_density(const struct knob_space *s, const struct mixture *m, const double *u)
+/* Log kernel of trial @p in dimension @i at @x. */
+static double log_part(const struct knob_space *s, int i, const struct mixture *m,
+		       const struct point *p, double x)
 {
-	/* The flat kernel has density 1, whose logarithm is 0: the largest term so far. */
+	const struct space_dim *d = &s->d[i];
+
+	return d->scale == SPACE_CHOICE ? log_choice(x, p->u[i], d->bins) :
+					  log_kernel(x, p->u[i], m->width);
+}
+
+/* Sum over the knobs of the log density of each alone. */
+static double log_marginals(const struct knob_space *s, const struct mixture *m, const double *u)
+{
+	double total = 0;
+
+	for (int i = 0; i < s->n; i++) {
+		double sum = FLAT_WEIGHT;
+		for (size_t k = 0; k < m->n; k++)
+			sum += exp(log_part(s, i, m, &m->p[k], u[i]));
+		total += log(sum / ((double)m->n + FLAT_WEIGHT));
+	}
+	return total;
+}
+
+static double log_joint(const struct knob_space *s, const struct mixture *m, const double *u)
+{
+	/* Terms are summed as multiples of the largest so far; the flat kernel, of density 1, is first. */
 	double top = log(FLAT_WEIGHT), sum = 1;
 
 	for (size_t k = 0; k < m->n; k++) {
 		double l = 0;
-		for (int i = 0; i < s->n; i++) {
-			const struct space_dim *d = &s->d[i];
-			l += d->scale == SPACE_CHOICE ? log_choice(u[i], m->p[k].u[i], d->bins)
-						      : log_kernel(u[i], m->p[k].u[i], m->width);
-		}
+		for (int i = 0; i < s->n; i++)
+			l += log_part(s, i, m, &m->p[k], u[i]);
 		if (l > top) {
 			sum = sum * exp(top - l) + 1;
 			top = l;
@@ -240,7 +263,8 @@ static void tpe_point(const struct knob_space *s, const struct propose_ctx *ctx,
 		knob_space_settle(s, u);
 		if (!moved(s, u))
 			continue;
-		score = log_density(s, &good, u) - log_density(s, &bad, u);
+		score = log_joint(s, &good, u) - log_joint(s, &bad, u) +
+			log_marginals(s, &good, u) - log_marginals(s, &bad, u);
 		if (score > top) {
 			top = score;
 			memcpy(best, u, sizeof(u));

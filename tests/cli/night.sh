@@ -65,6 +65,11 @@ run doctor; expect doctor 0 'engine +none'
 run --headless --overnight --rounds 2 --seed 12 --confirm 2; expect second-night 0 'night 2 ends: 2 rounds done'
 run report --night 1; expect older-night 0 '^artui report: night 1'
 
+run --once log; expect once-log 0 'night 2 ends'
+run --once nosuch; expect once-no-such-panel 2 '' 'nosuch'
+run --db .artui/artui.db --once experiments; expect once-db 0 'baseline|starting recipe'
+run --db nosuch.db --once log; expect once-no-such-db 1 '' 'nosuch.db'
+
 # ---- the same seed gives the same night
 make_workspace "$tmp/b"
 run --headless --overnight --rounds 8 --seed 11 --confirm 2; expect twin-night 0
@@ -124,8 +129,13 @@ kill -INT $pid2; until_true 5 gone $pid2 || fail detach 'the follower stays'
 wait $pid2; same detach-status 0 $?
 kill -0 $pid 2>/dev/null && pass night-goes-on || fail night-goes-on 'the engine is gone'
 
-# ---- kill -9: the next start takes up the run
+# ---- kill -9: a follower says so, the next start takes up the run
+"$artui" --headless --overnight >out3 2>err3 & pid3=$!; pids="$pids $pid3"
+until_true 10 seen 'following it' out3
 kill -9 $pid; wait $pid 2>/dev/null
+until_true 5 gone $pid3 || fail follower-sees-death 'the follower stays'
+wait $pid3; same follower-sees-death 1 $?
+seen 'the engine is gone' err3 && pass follower-says-death || fail follower-says-death "$(cat err3)"
 rm slow
 run status --json; same killed-is-idle "idle" "$(json "j['engine']")"
 run --headless --overnight; expect resumed-after-kill 0 'night 1 ends: 1 rounds? done'

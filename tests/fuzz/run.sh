@@ -9,7 +9,7 @@ seconds=${FUZZ_SECONDS:-60}
 make=${MAKE:-make}
 dir=build/fuzz
 [ $# -gt 0 ] || set -- $(basename -a -s .c tests/fuzz/fuzz_*.c | sed 's/^fuzz_//')
-"$make" --no-print-directory -j"$(nproc)" BUILD=$dir CC=clang SAN=fuzzer-no-link,address,undefined \
+"$make" -s --no-print-directory -j"$(nproc)" BUILD=$dir CC=clang SAN=fuzzer-no-link,address,undefined \
 	CFLAGS='-O1 -g' $dir/libscreen.a $dir/libcore.a $dir/libtrain.a $dir/libstore.a || exit 1
 failed=0
 for name in "$@"; do

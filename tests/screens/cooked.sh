@@ -1,5 +1,5 @@
 # However it ends, the shell gets its terminal back: q, ^C, TERM, HUP, QUIT, SEGV, ABRT and others,
-# also when the signal hits another thread; and a terminal that was left raw is healed at the start.
+# also when the signal hits another thread, and while it is stopped by ^Z; and a terminal that was left raw is healed at the start.
 . "$(dirname "$0")/lib.sh"
 fixture night
 start_shell 100 24
@@ -26,14 +26,24 @@ wait_pane alternate_on 0
 cooked interrupt
 for sig in TERM HUP QUIT SEGV BUS ILL FPE ABRT; do
 	run_it
-	pid=$(ps -o pid= --ppid "$(T display-message -p '#{pane_pid}')" | head -1)
-	kill -$sig $pid
+	shell=$(T display-message -p '#{pane_pid}')
+	kill -$sig "$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v shell="$shell" '$4 == shell {print $1}')"
 	wait_pane alternate_on 0
 	cooked $sig
 done
 run_it --die 11
 wait_pane alternate_on 0
 cooked thread
+run_it
+keys C-z
+wait_pane alternate_on 0
+cooked stopped
+type_line fg
+wait_pane alternate_on 1
+wait_for "Leaderboard"
+keys q
+wait_pane alternate_on 0
+cooked continued
 type_line "stty raw -echo; $(command_line)"
 wait_for "Leaderboard"
 keys q

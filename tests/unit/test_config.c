@@ -1,5 +1,5 @@
 /*
- * test_config.c - recipe to configuration: defaults, rules, schedules.
+ * test_config.c - the settings table, its files and -c options, and what they refuse.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,142 +7,176 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "store/recipe.h"
-#include "worker/train/config.h"
+#include "core/config.h"
 
-static struct train_config read_ok(const char *text)
+struct fixture {
+	char dir[64];
+	struct workspace w;
+	struct art_err err;
+	struct config *c;
+};
+
+static int setup(void **state)
 {
-	struct train_config c;
-	struct art_err err = { 0 };
+	struct fixture *f = art_alloc(1, sizeof(*f));
 
-	if (config_from_recipe(&c, text, strlen(text), 1024, 256, &err) != ART_OK)
-		fail_msg("%s", err.text);
-	return c;
+	art_copy(f->dir, sizeof(f->dir), "/tmp/artui-config-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	setenv("XDG_CONFIG_HOME", f->dir, 1);
+	snprintf(f->w.root, sizeof(f->w.root), "%s/ws", f->dir);
+	snprintf(f->w.dir, sizeof(f->w.dir), "%s/ws/.artui", f->dir);
+	assert_int_equal(art_mkdirs(f->w.dir, 0755, NULL), ART_OK);
+	*state = f;
+	return 0;
 }
 
-static void assert_bad(const char *text, const char *where, const char *what)
+static int teardown(void **state)
 {
-	struct train_config c;
-	struct art_err err = { 0 };
+	struct fixture *f = *state;
+	char path[WORKSPACE_PATH_MAX];
 
-	assert_int_equal(config_from_recipe(&c, text, strlen(text), 1024, 256, &err), ART_INVALID);
-	if (!strstr(err.text, where) || !strstr(err.text, what))
-		fail_msg("'%s' names neither %s nor %s", err.text, where, what);
+	config_free(f->c);
+	snprintf(path, sizeof(path), "%s/artui/config", f->dir);
+	unlink(path);
+	unlink(workspace_path(&f->w, path, "config"));
+	rmdir(f->w.dir);
+	rmdir(f->w.root);
+	snprintf(path, sizeof(path), "%s/artui", f->dir);
+	rmdir(path);
+	rmdir(f->dir);
+	free(f);
+	return 0;
 }
 
-static void config_from_recipe_must_read_every_constant(void **state)
+static void write_config(struct fixture *f, bool user, const char *text)
 {
-	struct train_config c = read_ok("DEPTH = 3\nASPECT_RATIO = 50\nHEAD_DIM = 64\n"
-					"WINDOW_PATTERN = \"sL\"\nTOTAL_BATCH_SIZE = 2**13\n"
-					"DEVICE_BATCH_SIZE = 16\nEMBEDDING_LR = 0.5\n"
-					"UNEMBEDDING_LR = 0.003\nMATRIX_LR = 0.02\n"
-					"SCALAR_LR = 0.4\nWEIGHT_DECAY = 0.1\n"
-					"ADAM_BETAS = (0.9, 0.98)\nWARMUP_RATIO = 0.1\n"
-					"WARMDOWN_RATIO = 0.3\nFINAL_LR_FRAC = 0.05\nSEED = 7\n"
-					"SOMETHING_ELSE = object()\n");
+	char path[WORKSPACE_PATH_MAX];
 
+	snprintf(path, sizeof(path), "%s/artui", f->dir);
+	assert_int_equal(art_mkdirs(path, 0755, NULL), ART_OK);
+	snprintf(path, sizeof(path), user ? "%s/artui/config" : "%s/ws/.artui/config", f->dir);
+	assert_int_equal(art_write_file(path, text, strlen(text), 0644, NULL), ART_OK);
+}
+
+static enum art_status load(struct fixture *f, const char *const *over, int n)
+{
+	config_free(f->c);
+	f->c = NULL;
+	return config_load(&f->c, &f->w, over, n, &f->err);
+}
+
+static void refused(struct fixture *f, const char *text, const char *part)
+{
+	write_config(f, false, text);
+	assert_int_equal(load(f, NULL, 0), ART_INVALID);
+	if (!strstr(f->err.text, part))
+		fail_msg("\"%s\" does not say \"%s\"", f->err.text, part);
+	assert_null(f->c);
+}
+
+static void config_load_must_give_defaults_without_files(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(load(f, NULL, 0), ART_OK);
+	assert_string_equal(config_text(f->c, CONFIG_DATA_CORPUS_KEY), "kjv");
+	assert_true(config_real(f->c, CONFIG_TRAIN_BUDGET_S_KEY) == 300);
+	assert_int_equal(config_int(f->c, CONFIG_SEARCH_CONFIRM_KEY), 3);
+	assert_true(config_bool(f->c, CONFIG_SEARCH_EARLY_STOP_KEY));
+	assert_string_equal(config_origin(f->c, CONFIG_TUI_THEME_KEY), "default");
+}
+
+static void config_load_must_let_the_workspace_win_over_the_user_and_c_over_both(void **state)
+{
+	struct fixture *f = *state;
+	const char *over[] = { "train.threads = 7", "tui.mouse=off", "train.command=a = b ; c" };
+
+	write_config(f, true, "[train]\nbudget_s = 10\nthreads=3\nlog_mb = 9\n");
+	write_config(f, false, "# a comment\n\n[train]\nbudget_s = 20\nthreads = 5\n");
+	assert_int_equal(load(f, over, 3), ART_OK);
+	assert_int_equal(config_int(f->c, CONFIG_TRAIN_LOG_MB_KEY), 9);
+	assert_true(config_real(f->c, CONFIG_TRAIN_BUDGET_S_KEY) == 20);
+	assert_int_equal(config_int(f->c, CONFIG_TRAIN_THREADS_KEY), 7);
+	assert_false(config_bool(f->c, CONFIG_TUI_MOUSE_KEY));
+	assert_string_equal(config_text(f->c, CONFIG_TRAIN_COMMAND_KEY), "a = b ; c");
+	assert_string_equal(config_origin(f->c, CONFIG_TRAIN_THREADS_KEY), "-c");
+	assert_non_null(strstr(config_origin(f->c, CONFIG_TRAIN_BUDGET_S_KEY), "ws/.artui/config:4"));
+}
+
+static void config_load_must_name_file_line_and_rule(void **state)
+{
+	struct fixture *f = *state;
+
+	refused(f, "[train]\nbudgets = 3\n", "config:2: unknown setting train.budgets");
+	refused(f, "[train]\n\nbudget_s = long\n", "config:3: train.budget_s must be a number");
+	refused(f, "[train]\nbudget_s = 0\n", "must be from 1 to 604800");
+	refused(f, "[train]\nthreads = 1.5\n", "whole number");
+	refused(f, "[search]\nearly_stop = maybe\n", "true or false");
+	refused(f, "[search]\nscreen = best\n", "one of: min mean sigma");
+	refused(f, "[search]\nknobs = MATRIX_LR LUCK\n", "LUCK");
+	refused(f, "[train]\nkernel = mmx\n", "one of: auto");
+	refused(f, "[train]\nlog_mb = 1\nlog_mb = 2\n", "set twice");
+	refused(f, "[train\n", "config:1");
+	refused(f, "what is this\n", "config:1");
+}
+
+/* inih would cut the command, or join lines: what runs must be what is written. */
+static void config_load_must_refuse_what_would_be_changed_silently(void **state)
+{
+	struct fixture *f = *state;
+	char text[600];
+
+	refused(f, "[train]\ncommand = cd x ; rm y\n", "would begin a comment");
+	refused(f, "[train]\ncommand = a\n  b\n", "may not begin with white space");
+	snprintf(text, sizeof(text), "[train]\ncommand = %0500d\n", 1);
+	refused(f, text, "too long");
+	write_config(f, false, "[train]\ncommand = python train.py --x=1;echo done\r\n");
+	assert_int_equal(load(f, NULL, 0), ART_OK);
+	assert_string_equal(config_text(f->c, CONFIG_TRAIN_COMMAND_KEY),
+			    "python train.py --x=1;echo done");
+}
+
+static void config_load_must_refuse_bad_overrides(void **state)
+{
+	struct fixture *f = *state;
+	const char *bad[] = { "train.budget_s", "nothing.here=1", "=1", "train.threads=x" };
+
+	for (size_t i = 0; i < ART_COUNT(bad); i++) {
+		assert_int_equal(load(f, &bad[i], 1), ART_INVALID);
+		assert_non_null(strstr(f->err.text, "-c"));
+	}
+}
+
+static void config_entry_must_have_valid_defaults_and_help(void **state)
+{
 	(void)state;
-	assert_int_equal(c.model.n_layer, 3);
-	assert_int_equal(c.model.n_embd, 192); /* 150 up to a multiple of 64 */
-	assert_int_equal(c.model.n_head, 3);
-	assert_int_equal(c.model.vocab_size, 1024);
-	assert_int_equal(c.model.seq_len, 256);
-	assert_string_equal(c.model.window_pattern, "SL");
-	assert_int_equal(c.total_batch_size, 8192);
-	assert_int_equal(c.device_batch_size, 16);
-	assert_true(c.embedding_lr == 0.5 && c.unembedding_lr == 0.003 && c.matrix_lr == 0.02);
-	assert_true(c.scalar_lr == 0.4 && c.weight_decay == 0.1);
-	assert_true(c.beta1 == 0.9 && c.beta2 == 0.98);
-	assert_true(c.warmup_ratio == 0.1 && c.warmdown_ratio == 0.3 && c.final_lr_frac == 0.05);
-	assert_int_equal(c.seed, 7);
-}
-
-static void config_from_recipe_must_accept_the_default_recipe(void **state)
-{
-	char *text = recipe_native_default();
-	struct train_config a = read_ok(text), b = read_ok("");
-
-	(void)state;
-	/* An empty recipe is all defaults: the same. */
-	assert_memory_equal(&a.model, &b.model, sizeof(a.model));
-	assert_int_equal(a.total_batch_size, b.total_batch_size);
-	assert_true(a.matrix_lr == b.matrix_lr && a.beta2 == b.beta2);
-	free(text);
-}
-
-static void config_from_recipe_must_name_line_and_rule(void **state)
-{
-	(void)state;
-	assert_bad("# x\nTOTAL_BATCH_SIZE = 5000\n", "line 2", "multiple of DEVICE_BATCH_SIZE");
-	assert_bad("DEPTH = 0\n", "line 1", "DEPTH");
-	assert_bad("\n\nDEPTH = 2.5\n", "line 3", "whole number");
-	assert_bad("MATRIX_LR = \"high\"\n", "line 1", "must be a number");
-	assert_bad("MATRIX_LR = 1000\n", "line 1", "0 to 100");
-	assert_bad("HEAD_DIM = 48\n", "line 1", "32, 64, 128 or 256");
-	assert_bad("WINDOW_PATTERN = \"SXL\"\n", "line 1", "letters S and L");
-	assert_bad("WINDOW_PATTERN = \"\"\n", "line 1", "letters S and L");
-	assert_bad("WINDOW_PATTERN = 3\n", "line 1", "string");
-	assert_bad("ADAM_BETAS = (0.9,)\n", "line 1", "pair");
-	assert_bad("ADAM_BETAS = (0.9, 1.0)\n", "line 1", "below 1");
-	assert_bad("ADAM_BETAS = 0.9\n", "line 1", "pair");
-	assert_bad("WARMDOWN_RATIO = 1.5\n", "line 1", "WARMDOWN_RATIO");
-	assert_bad("SEED = -1\n", "line 1", "SEED");
-	assert_bad("DEPTH = make_depth()\n", "line 1", "whole number");
-}
-
-static void assert_near(double a, double b)
-{
-	if (fabs(a - b) > 1e-12)
-		fail_msg("%.15g is not %.15g", a, b);
-}
-
-static void config_lr_multiplier_must_follow_train_py(void **state)
-{
-	struct train_config c = { .warmup_ratio = 0.1, .warmdown_ratio = 0.5,
-				  .final_lr_frac = 0.2 };
-
-	(void)state;
-	assert_near(config_lr_multiplier(&c, 0), 0);
-	assert_near(config_lr_multiplier(&c, 0.05), 0.5);
-	assert_near(config_lr_multiplier(&c, 0.1), 1);
-	assert_near(config_lr_multiplier(&c, 0.49), 1);
-	assert_near(config_lr_multiplier(&c, 0.75), 0.6); /* half of 1 and half of 0.2 */
-	assert_near(config_lr_multiplier(&c, 1), 0.2);
-	c.warmup_ratio = 0;
-	c.warmdown_ratio = 0;
-	assert_near(config_lr_multiplier(&c, 0), 1);
-	assert_near(config_lr_multiplier(&c, 1), 0.2);
-}
-
-static void config_step_must_apply_schedules(void **state)
-{
-	struct train_config c = { .warmdown_ratio = 0.5, .matrix_lr = 0.04, .scalar_lr = 0.5,
-				  .weight_decay = 0.2, .beta1 = 0.8, .beta2 = 0.95 };
-	struct model_step s = config_step(&c, 150, 0.75);
-
-	(void)state;
-	assert_near(s.matrix_lr, 0.02);
-	assert_near(s.scalar_lr, 0.25);
-	assert_near(s.muon_momentum, 0.90);
-	assert_near(s.weight_decay, 0.05);
-	assert_near(s.beta1, 0.8);
-	assert_near(config_muon_momentum(0), 0.85);
-	assert_near(config_muon_momentum(300), 0.95);
-	assert_near(config_muon_momentum(100000), 0.95);
+	for (int k = 0; k < CONFIG_KEY_COUNT; k++) {
+		const struct config_entry *e = config_entry((enum config_key)k);
+		assert_non_null(strchr(e->name, '.'));
+		assert_true(strlen(e->help) > 10);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(config_from_recipe_must_read_every_constant),
-		cmocka_unit_test(config_from_recipe_must_accept_the_default_recipe),
-		cmocka_unit_test(config_from_recipe_must_name_line_and_rule),
-		cmocka_unit_test(config_lr_multiplier_must_follow_train_py),
-		cmocka_unit_test(config_step_must_apply_schedules),
+		cmocka_unit_test_setup_teardown(config_load_must_give_defaults_without_files, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			config_load_must_let_the_workspace_win_over_the_user_and_c_over_both, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(config_load_must_name_file_line_and_rule, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			config_load_must_refuse_what_would_be_changed_silently, setup, teardown),
+		cmocka_unit_test_setup_teardown(config_load_must_refuse_bad_overrides, setup,
+						teardown),
+		cmocka_unit_test(config_entry_must_have_valid_defaults_and_help),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,7 +119,9 @@ static void import_results_must_name_the_line_it_refuses(void **state)
 	refuses(f, HEAD "a\t1e999\t1.0\tkeep\tx\n", "line 2: val_bpb");
 	refuses(f, HEAD "a\t1.0x\t1.0\tkeep\tx\n", "line 2: val_bpb");
 	refuses(f, HEAD "a\t0\t1.0\tkeep\tx\n", "line 2: val_bpb");
+	refuses(f, HEAD "a\t1e-7\t1.0\tkeep\tx\n", "line 2: val_bpb");
 	refuses(f, HEAD "a\t1.0\t-1\tkeep\tx\n", "line 2: memory_gb");
+	refuses(f, HEAD "a\t1.0\t1e300\tkeep\tx\n", "line 2: memory_gb");
 }
 
 static void import_results_must_take_all_or_nothing(void **state)

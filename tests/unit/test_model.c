@@ -21,9 +21,9 @@ struct shape {
 static const struct shape shapes[] = {
 	{ { 257, 1, 1, 32, 32, "L" }, 3 },
 	{ { 50, 2, 2, 64, 64, "S" }, 1 },
-	{ { 33, 3, 1, 64, 64, "SSL" }, 2 },
+	{ { 33, 3, 1, 32, 96, "SSL" }, 2 },
 	{ { 64, 4, 2, 64, 32, "SL" }, 3 },
-	{ { 40, 2, 1, 128, 96, "S" }, 1 },
+	{ { 40, 2, 1, 128, 32, "S" }, 1 },
 	{ { 31, 1, 1, 256, 32, "L" }, 1 },
 };
 
@@ -300,13 +300,13 @@ static void gradients_of_plain_must_equal_finite_differences(void **state)
 
 	(void)state;
 	for (i = 0; i < ART_COUNT(shapes); i++)
-		check_gradients(&shapes[i], 3, NULL);
+		check_gradients(&shapes[i], shapes[i].cfg.n_embd < 128 ? 2 : 0, NULL);
 }
 
-/* A sequence longer than two of attention's query blocks, with a window that crosses them. */
+/* A sequence longer than one of attention's query blocks, with a window that crosses them. */
 static void gradients_of_long_sequences_must_equal_finite_differences(void **state)
 {
-	static const struct shape s = { { 32, 2, 1, 32, 2 * QUERY_BLOCK + 64, "S" }, 1 };
+	static const struct shape s = { { 32, 2, 1, 32, QUERY_BLOCK + 64, "S" }, 1 };
 
 	(void)state;
 	check_gradients(&s, 0, "h.0.attn.c_");

@@ -255,6 +255,22 @@ static void ui_key_says_what_became_of_a_wish(void **state)
 	must_show(x, "pause: the disk is full");
 }
 
+static void ui_age_lets_a_message_go_after_a_while(void **state)
+{
+	struct face *x = *state;
+
+	open_face(x, NULL);
+	press(x, "f");
+	press(x, "p");
+	must_show(x, "nothing runs that could pause");
+	assert_false(ui_age(&x->ui));
+	x->ui.message_at -= 60000000;
+	assert_true(ui_age(&x->ui));
+	assert_false(ui_age(&x->ui));
+	frame(x);
+	assert_false(shows(x, "nothing runs that could pause"));
+}
+
 static void ui_key_quits_at_once_unless_a_night_would_stop(void **state)
 {
 	struct face *x = *state;
@@ -511,6 +527,7 @@ int main(void)
 		T(ui_key_hands_an_idea_in_with_its_wish),
 		T(ui_key_writes_nothing_when_read_only),
 		T(ui_key_says_what_became_of_a_wish),
+		T(ui_age_lets_a_message_go_after_a_while),
 		T(ui_key_quits_at_once_unless_a_night_would_stop),
 		T(ui_tells_a_dead_engine_from_a_living_one),
 		T(ui_filter_narrows_while_typing_and_escape_widens),

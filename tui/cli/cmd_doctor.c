@@ -70,7 +70,7 @@ static void tell(struct doctor *d, const char *name, enum level level, const cha
 	fflush(d->c->out);
 }
 
-/* ---- the machine ------------------------------------------------------------------------------ */
+/* ---- the machine ------------------------------------------------------------------------------- */
 
 static void check_terminal(struct doctor *d)
 {
@@ -123,7 +123,7 @@ static void check_disk(struct doctor *d, const char *path)
 		tell(d, "disk", LEVEL_OK, NULL, "%sB free", free_text);
 }
 
-/* ---- the trainer -------------------------------------------------------------------------------- */
+/* ---- the trainer ------------------------------------------------------------------------------- */
 
 /* Beside this program, else by PATH: as the engine finds it. */
 static void trainer_path(char *buf, size_t n)
@@ -247,7 +247,7 @@ static void check_trainer(struct doctor *d)
 	art_buf_destroy(&b);
 }
 
-/* ---- the data -------------------------------------------------------------------------------------- */
+/* ---- the data ---------------------------------------------------------------------------------- */
 
 static bool plain_name(const char *s)
 {
@@ -330,7 +330,7 @@ static void check_data(struct doctor *d)
 	art_buf_destroy(&b);
 }
 
-/* ---- the workspace ---------------------------------------------------------------------------------- */
+/* ---- the workspace ----------------------------------------------------------------------------- */
 
 static void check_store(struct doctor *d)
 {

@@ -5,6 +5,8 @@
 
 #include "tui/screen/view.h"
 
+#define BOARD_WANTED 200 /* rows; no screen shows more */
+
 struct dashboard {
 	struct board_view board;
 	struct log_view log;
@@ -36,7 +38,7 @@ static enum art_status dashboard_refresh(struct ui *ui, void *data, unsigned wha
 	enum art_status rc = ART_OK;
 
 	if (what & (TOPIC_EXPERIMENT | UI_LOCAL))
-		rc = board_view_refresh(ui, &d->board, board_rows(ui), err);
+		rc = board_view_refresh(ui, &d->board, what, board_rows(ui), err);
 	if (rc == ART_OK && (what & (TOPIC_EVENT | UI_LOCAL)))
 		rc = log_view_refresh(ui, &d->log, log_rows(ui), err);
 	return rc;
@@ -46,8 +48,10 @@ static void dashboard_wanted(struct ui *ui, void *data, struct layout_wanted *w)
 {
 	struct dashboard *d = data;
 
-	w->board_rows = (d->board.list.n > 200 ? 200 : (int)d->board.list.n) +
-			(int)ui->facts.references.n;
+	/* before the first query, ask for much: what is read for a big area does for a smaller one */
+	w->board_rows = d->board.loaded && d->board.list.n < BOARD_WANTED ? (int)d->board.list.n
+									  : BOARD_WANTED;
+	w->board_rows += (int)ui->facts.references.n;
 	w->worker_rows = workers_rows(ui);
 }
 
@@ -70,8 +74,8 @@ static bool dashboard_act(struct ui *ui, void *data, enum action a)
 		return true;
 	}
 	if (a == ACTION_VERDICT) {
-		d->board.show = (enum verdict_filter)((d->board.show + 1) % SHOW_COUNT);
-		list_select(&d->board.list, 0, board_rows(ui));
+		board_view_ask(&d->board, (enum verdict_filter)((d->board.show + 1) % SHOW_COUNT),
+			       d->board.match);
 		return true;
 	}
 	if (a == ACTION_NEXT || a == ACTION_PREVIOUS)
@@ -125,12 +129,12 @@ static void dashboard_filter(struct ui *ui, void *data, const char *text)
 {
 	struct dashboard *d = data;
 
+	(void)ui;
 	if (d->log_focused) {
 		log_view_filter(&d->log, text);
 		return;
 	}
-	art_copy(d->board.match, sizeof(d->board.match), text);
-	list_select(&d->board.list, 0, board_rows(ui));
+	board_view_ask(&d->board, d->board.show, text);
 }
 
 static const char *dashboard_filter_text(void *data)

@@ -168,7 +168,8 @@ static void turn(struct loop *l)
 		ui_stale(&l->ui, bell_take(l->sub));
 		l->rang = true;
 	}
-	take_signal(l);
+	if (fds[2].revents & POLLIN)
+		take_signal(l);
 	gone = fds[0].revents & (POLLHUP | POLLERR | POLLNVAL);
 	if (gone || !take_keys(l, fds[0].revents & POLLIN)) {
 		l->signal = SIGHUP;
@@ -178,7 +179,8 @@ static void turn(struct loop *l)
 	if (now >= l->next_look) {
 		look(l);
 		l->next_look = now + LOOK_US;
-		if (ui_night_runs(&l->ui) && art_now_us() / 60000000 != l->minute)
+		if (ui_age(&l->ui) ||
+		    (ui_night_runs(&l->ui) && art_now_us() / 60000000 != l->minute))
 			l->dirty = true;
 	}
 	if (!l->ui.leave && (l->dirty || ui_is_stale(&l->ui)) && now - l->drawn_at >= FRAME_US)

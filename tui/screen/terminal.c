@@ -207,8 +207,9 @@ void term_theme(struct terminal *t, const struct theme *theme)
 		int fg = theme_quantise(s->fg, COLORS), bg = theme_quantise(s->bg, COLORS);
 		int sel_bg = theme_quantise(sel->bg, COLORS), sel_fg = fg;
 
-		/* dim text would drown in the selection's colour */
-		if (sel_bg >= 0 && (r == ROLE_TEXT || r == ROLE_DIM || r == ROLE_LABEL))
+		/* one foreground for the whole row: a role's own may be unreadable on this background;
+		 * signs, words and weight still tell */
+		if (sel_bg >= 0)
 			sel_fg = theme_quantise(sel->fg, COLORS);
 		if (sel_bg < 0)
 			sel_bg = bg;

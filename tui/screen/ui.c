@@ -11,6 +11,7 @@
 
 #define UI_BUSY_MS 250
 #define FACT_TOPICS (TOPIC_EXPERIMENT | TOPIC_ENGINE | TOPIC_DEVICE | TOPIC_REFERENCE | TOPIC_WISH)
+#define MESSAGE_US 10000000
 #define COPIED_MAX (1u << 20)
 
 static const struct panel_ops *const all_panels[PANEL_COUNT] = {
@@ -120,6 +121,15 @@ void ui_say(struct ui *ui, enum theme_role role, const char *fmt, ...)
 	art_text_clean(ui->message, sizeof(ui->message), raw, strlen(raw), false);
 	ui->message_role = role;
 	ui->message_hold = false;
+	ui->message_at = art_mono_us();
+}
+
+bool ui_age(struct ui *ui)
+{
+	if (!ui->message[0] || ui->message_hold || art_mono_us() - ui->message_at < MESSAGE_US)
+		return false;
+	ui->message[0] = '\0';
+	return true;
 }
 
 /* The engine's row outlives it after kill -9; its process does not. */
@@ -267,6 +277,21 @@ bool ui_night_runs(const struct ui *ui)
 
 /* ---- drawing -------------------------------------------------------------------------------------- */
 
+/* The workspace at the right end; of a path without room the last part. */
+static void draw_workspace(struct ui *ui, struct rect r, int room)
+{
+	const char *name = ui->opt->workspace, *slash;
+	int need;
+
+	if (!name || room < 4)
+		return;
+	slash = strrchr(name, '/');
+	if (art_text_columns(name) > room && slash && slash[1])
+		name = slash + 1;
+	need = art_text_columns(name) < room ? art_text_columns(name) : room;
+	draw_field(&ui->canvas, r, 0, r.cols - need - 1, need, ROLE_TAB, false, name);
+}
+
 static void draw_title(struct ui *ui)
 {
 	struct rect r = ui->layout.area[AREA_TITLE];
@@ -289,14 +314,7 @@ static void draw_title(struct ui *ui)
 					panel_title((enum panel_id)p));
 		ui->tab_end[p] = x;
 	}
-	if (ui->opt->workspace && r.cols - x > 8) {
-		int need = art_text_columns(ui->opt->workspace);
-		int room = r.cols - x - 2;
-
-		need = need < room ? need : room;
-		draw_field(&ui->canvas, r, 0, r.cols - need - 1, need, ROLE_TAB, false,
-			   ui->opt->workspace);
-	}
+	draw_workspace(ui, r, r.cols - x - 2);
 }
 
 static const char *bar_label(const struct ui *ui, enum action a)

@@ -66,7 +66,8 @@ struct ui {
 	enum action question;     /* CONFIRM: what y does */
 	int64_t question_target;
 	char text[200];           /* of the question */
-	char message[300];        /* shown over the key bar until the next key */
+	char message[300];        /* shown over the key bar until the next key, or a while */
+	int64_t message_at;       /* monotonic */
 	enum theme_role message_role;
 	bool message_hold;        /* an error of the store: goes when a query succeeds again */
 	int64_t wish_id;          /* the last wish made here, until it is answered */
@@ -121,6 +122,8 @@ void ui_key(struct ui *ui, int key);
 /* A press of the first button; @again: a second one soon after at the same place. */
 void ui_click(struct ui *ui, int row, int col, bool again);
 void ui_wheel(struct ui *ui, int row, int col, int rows);
+/* Let an old message go; true when there is something to draw for it. */
+bool ui_age(struct ui *ui);
 /* A night is open and a living engine is at it. Then its elapsed time moves with the clock alone. */
 bool ui_night_runs(const struct ui *ui);
 

@@ -29,19 +29,24 @@ struct board_view {
 	int64_t first;               /* index of rows.rows[0] */
 	enum verdict_filter show;
 	char match[64];
+	bool loaded;                 /* rows were read once */
+	bool changed;                /* show or match did: the rows are of another question */
 	int64_t hit[256];              /* experiment index of each drawn row, -1: none */
 	int n_hit;
 };
 void board_view_destroy(struct board_view *v);
-/* @rows: what the area can show below its headings. */
-enum art_status board_view_refresh(struct ui *ui, struct board_view *v, int rows,
+/* Change the question; the view begins at its top again. */
+void board_view_ask(struct board_view *v, enum verdict_filter show, const char *match);
+/* @rows: what the area can show below its headings. Unless @what says that experiments changed,
+ * rows at hand are not read again. */
+enum art_status board_view_refresh(struct ui *ui, struct board_view *v, unsigned what, int rows,
 				   struct art_err *err);
 void board_view_draw(struct ui *ui, struct board_view *v, struct rect r, bool focused);
 const struct experiment_row *board_view_selected(const struct board_view *v);
 
 /* ---- log: events, newest last, following the end --------------------------------------------- */
 
-#define LOG_CHUNK 500
+#define LOG_CHUNK 200
 #define LOG_MAX 20000 /* rows kept in memory; older ones are let go while following */
 
 struct log_view {

@@ -57,7 +57,25 @@ void board_view_destroy(struct board_view *v)
 	memset(v, 0, sizeof(*v));
 }
 
-enum art_status board_view_refresh(struct ui *ui, struct board_view *v, int rows,
+void board_view_ask(struct board_view *v, enum verdict_filter show, const char *match)
+{
+	v->show = show;
+	art_copy(v->match, sizeof(v->match), match);
+	v->changed = true;
+	v->list.sel = v->list.top = 0;
+}
+
+/* The rows in hand are those of the window, with one before it and one after. */
+static bool at_hand(const struct board_view *v, int rows)
+{
+	int64_t from = v->list.top > 0 ? v->list.top - 1 : 0, end = v->list.top + rows + 1;
+
+	if (end > v->list.n)
+		end = v->list.n;
+	return v->loaded && !v->changed && v->first <= from && v->first + (int64_t)v->rows.n >= end;
+}
+
+enum art_status board_view_refresh(struct ui *ui, struct board_view *v, unsigned what, int rows,
 				   struct art_err *err)
 {
 	struct experiment_query q = { .sort = EXPERIMENT_BY_SCORE };
@@ -67,6 +85,8 @@ enum art_status board_view_refresh(struct ui *ui, struct board_view *v, int rows
 	if (rows < 1)
 		rows = 1;
 	list_resize(&v->list, v->list.n, rows);
+	if (!(what & TOPIC_EXPERIMENT) && at_hand(v, rows))
+		return ART_OK;
 	q.class_id = ui->facts.board.has_class ? ui->facts.board.class.id : 0;
 	q.verdicts = verdict_filter_mask(v->show);
 	art_copy(q.match, sizeof(q.match), v->match);
@@ -87,6 +107,8 @@ enum art_status board_view_refresh(struct ui *ui, struct board_view *v, int rows
 	experiment_list_destroy(&v->rows);
 	v->rows = got;
 	v->first = q.offset;
+	v->loaded = true;
+	v->changed = false;
 	list_resize(&v->list, got.total, rows);
 	return ART_OK;
 }

@@ -9,14 +9,14 @@
 
 #include "worker/train/kernel/simd.h"
 
-#define KC 256 /* k done at a time: the widened panel is 32 KiB */
+#define KC 128        /* k done at a time: the widened panel is 16 KiB, a slice of B 8 KiB */
+#define LDW (KC + 16) /* its rows must not be a power of two apart: they would share cache sets */
 
+#define NV 2 /* vectors of a register block */
 #if VW == 16
-#define MR 8  /* rows of a register block, */
-#define NV 2  /* by vectors: 16 accumulators of 32 registers */
+#define MR 8 /* rows: 16 accumulators of 32 registers */
 #else
-#define MR 4
-#define NV 2  /* 8 of 16 registers */
+#define MR 6 /* 12 of 16, so that the 4 cycles of a multiply-add are covered; 32 = 5 * 6 + 2 */
 #endif
 
 #if defined(__clang__)
@@ -34,31 +34,39 @@ INL void kernel_end(void)
 }
 
 /* @b: first vector of pairs; vector v of the block is VW columns further */
-INL void block_fma(int pairs, const float *a, size_t rs, size_t ks, const uint16_t *b, size_t ldb,
-		   float *c, size_t ldc, bool add)
+INL void block_fma(const int rows, int pairs, const float *a, size_t rs, size_t ks, const uint16_t *b,
+		   size_t ldb, float *c, size_t ldc, bool add)
 {
 	vf x[MR][NV];
 	int p, r, v;
 
-	UNROLL for (r = 0; r < MR; r++)
+	UNROLL for (r = 0; r < rows; r++)
 		UNROLL for (v = 0; v < NV; v++)
 			x[r][v] = add ? vload(c + (size_t)r * ldc + v * VW) : vset(0);
 	for (p = 0; p < pairs; p++) {
-		vf even[NV], odd[NV];
+		vf low[NV], high[NV], unused;
 
 		UNROLL for (v = 0; v < NV; v++)
-			vload_pair(strip_get(b, ldb, (size_t)p, v * VW), &even[v], &odd[v]);
-		UNROLL for (r = 0; r < MR; r++) {
-			vf s = vset(a[(size_t)r * rs]), t = vset(a[(size_t)r * rs + ks]);
+			vload_pair(strip_get(b, ldb, (size_t)p, v * VW), &low[v], &unused);
+		UNROLL for (r = 0; r < rows; r++) {
+			vf s = vset(a[(size_t)r * rs]);
 
-			UNROLL for (v = 0; v < NV; v++) {
-				x[r][v] += s * even[v];
-				x[r][v] += t * odd[v];
-			}
+			UNROLL for (v = 0; v < NV; v++)
+				x[r][v] += s * low[v];
+		}
+		/* the other halves are loaded only now: with both at hand 16 registers overflow */
+		__asm__ volatile("" ::: "memory");
+		UNROLL for (v = 0; v < NV; v++)
+			vload_pair(strip_get(b, ldb, (size_t)p, v * VW), &unused, &high[v]);
+		UNROLL for (r = 0; r < rows; r++) {
+			vf s = vset(a[(size_t)r * rs + ks]);
+
+			UNROLL for (v = 0; v < NV; v++)
+				x[r][v] += s * high[v];
 		}
 		a += 2 * ks;
 	}
-	UNROLL for (r = 0; r < MR; r++)
+	UNROLL for (r = 0; r < rows; r++)
 		UNROLL for (v = 0; v < NV; v++)
 			vstore(c + (size_t)r * ldc + v * VW, x[r][v]);
 }
@@ -69,17 +77,22 @@ INL void panel_fma(const struct gemm_args *g, int i, int k0, int kc, const float
 	int j, r;
 
 	for (j = 0; j < g->n; j += NV * VW) {
-		const uint16_t *b = g->b + (size_t)(j / 16) * g->ldb + (size_t)k0 * 16;
+		const uint16_t *b =
+			g->b + (size_t)(j / 16) * g->ldb + (size_t)k0 * 16 + (size_t)(j % 16) * 2;
+		float *c = g->c + (size_t)i * g->ldc + j;
 
-		for (r = 0; r < PANEL; r += MR)
-			block_fma(kc / 2, wide + (size_t)r * rs, rs, ks, b + (j % 16) * 2, g->ldb,
-				  g->c + (size_t)(i + r) * g->ldc + j, g->ldc, g->add || k0);
+		for (r = 0; r + MR <= PANEL; r += MR)
+			block_fma(MR, kc / 2, wide + (size_t)r * rs, rs, ks, b, g->ldb,
+				  c + (size_t)r * g->ldc, g->ldc, g->add || k0);
+		if (PANEL % MR)
+			block_fma(PANEL % MR, kc / 2, wide + (size_t)r * rs, rs, ks, b, g->ldb,
+				  c + (size_t)r * g->ldc, g->ldc, g->add || k0);
 	}
 }
 
 static void gemm_nn(const struct gemm_args *g)
 {
-	float wide[PANEL * KC] __attribute__((aligned(64)));
+	float wide[PANEL * LDW] __attribute__((aligned(64)));
 	int i, k, k0, r;
 
 	for (k0 = 0; k0 < g->k; k0 += KC) {
@@ -88,9 +101,9 @@ static void gemm_nn(const struct gemm_args *g)
 		for (i = 0; i < g->m; i += PANEL) {
 			for (r = 0; r < PANEL; r++)
 				for (k = 0; k < kc; k += VW)
-					vstore(wide + r * KC + k,
+					vstore(wide + r * LDW + k,
 					       vload_bf16(g->a + (size_t)(i + r) * g->lda + k0 + k));
-			panel_fma(g, i, k0, kc, wide, KC, 1);
+			panel_fma(g, i, k0, kc, wide, LDW, 1);
 		}
 	}
 }
