@@ -31,7 +31,6 @@ SCREEN_SRC := $(wildcard tui/screen/*.c)
 CLI_SRC := $(wildcard tui/cli/*.c)
 TRAIN_SRC := $(filter-out worker/train/main.c,$(wildcard worker/train/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
-BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 TOOL_SRC := $(wildcard tests/screens/*.c tests/fault/*.c tests/interop/*.c tests/bench/bench_*.c)
 C_SRC := $(STORE_SRC) $(CORE_SRC) $(SCREEN_SRC) $(CLI_SRC) $(TRAIN_SRC) tui/main.c worker/train/main.c
@@ -42,7 +41,6 @@ SYS_STORE = -lsqlite3 -lcjson -lcrypto
 SYS_ALL = -linih -lncursesw -ltinfo $(SYS_STORE) -lm
 
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))
 TOOLS := $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TOOL_SRC)))
 
@@ -143,7 +141,7 @@ check-tsan:
 	@MAKE="$(MAKE)" tests/check.sh tsan
 lint:
 	@tests/lint.sh
-bench: programs $(BENCHES)
+bench: programs tools
 	@BIN=$(BUILD) tests/bench/run.sh
 fuzz: deb-deps-test
 	@MAKE="$(MAKE)" tests/fuzz/run.sh

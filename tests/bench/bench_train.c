@@ -35,7 +35,7 @@ struct result {
 	size_t bytes;
 };
 
-static void usage(void)
+ART_NORETURN static void usage(void)
 {
 	fputs("usage: bench_train [--kernel NAME|all] [--depth N] [--width N] [--heads N] [--seq N]\n"
 	      "                   [--vocab N] [--window PATTERN] [--tokens N] [--rows N] [--threads N]\n"

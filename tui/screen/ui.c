@@ -302,7 +302,7 @@ static void draw_title(struct ui *ui)
 	x = 1 + draw_text(&ui->canvas, r, 0, 1, ROLE_BAR_NAME, "artui") + 1;
 	for (int p = 0; p < PANEL_COUNT; p++) {
 		enum theme_role role = p == (int)ui->panel ? ROLE_TAB_ON : ROLE_TAB;
-		char key[4] = "?";
+		char key[12] = "?";
 
 		if (p < PANEL_HELP)
 			snprintf(key, sizeof(key), "%d", p + 1);

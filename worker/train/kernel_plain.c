@@ -1,4 +1,4 @@
-/* kernel_plain.c - the model's operations in portable C, for any processor and as the others' reference. */
+/* kernel_plain.c - the model's operations in portable C: any processor, and the reference. */
 
 #include "worker/train/kernel.h"
 

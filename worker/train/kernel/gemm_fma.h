@@ -16,7 +16,7 @@
 #if VW == 16
 #define MR 8 /* rows: 16 accumulators of 32 registers */
 #else
-#define MR 6 /* 12 of 16, so that the 4 cycles of a multiply-add are covered; 32 = 5 * 6 + 2 */
+#define MR 5 /* 10 of 16, enough to cover the 4 cycles of a multiply-add; 12 make gcc spill */
 #endif
 
 #if defined(__clang__)

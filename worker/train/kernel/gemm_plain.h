@@ -14,7 +14,6 @@ INL void kernel_end(void)
 {
 }
 
-/* rs, ps: distance between rows of A and between pairs along k */
 INL void gemm_any(const struct gemm_args *g, bool tn)
 {
 	float row[32];

@@ -4,7 +4,8 @@
  * Muon works on the tall orientation always (a wide matrix is transposed on the way in and out;
  * the polar factor of the transpose is the transpose of the polar factor), padded with zeros to
  * multiples of 32, which every step leaves zero. Its two symmetric products compute one
- * triangle of blocks and mirror it.
+ * triangle of blocks and mirror it. The iteration runs in bf16 as autoresearch's does; learning
+ * rate, decay and the row scales stay fp32 where its code rounds them to bf16 too.
  */
 #ifndef TRAIN_KERNEL_OPTIM_H
 #define TRAIN_KERNEL_OPTIM_H
