@@ -38,32 +38,31 @@ static void say(const struct trainer_env *env, const char *fmt, ...)
 
 /* ---- artui-train ---------------------------------------------------------------------------- */
 
-static enum art_status find_program(struct trainer *t, const struct trainer_env *env,
-				    struct art_err *err)
+enum art_status trainer_find(char out[WORKSPACE_PATH_MAX], const char *given, struct art_err *err)
 {
 	const char *path = getenv("PATH");
 	char exe[PATH_MAX], real[PATH_MAX];
 	ssize_t n;
 
-	if (env->trainer) {
-		if (!realpath(env->trainer, real) || access(real, X_OK) ||
-		    !art_copy(t->program, sizeof(t->program), real))
-			return art_fail_errno(err, "%s", env->trainer);
+	if (given) {
+		if (!realpath(given, real) || access(real, X_OK) ||
+		    !art_copy(out, WORKSPACE_PATH_MAX, real))
+			return art_fail_errno(err, "%s", given);
 		return ART_OK;
 	}
 	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	if (n > 0) {
 		exe[n] = 0;
 		*strrchr(exe, '/') = 0;
-		snprintf(t->program, sizeof(t->program), "%.1000s/artui-train", exe);
-		if (access(t->program, X_OK) == 0)
+		snprintf(out, WORKSPACE_PATH_MAX, "%.1000s/artui-train", exe);
+		if (access(out, X_OK) == 0)
 			return ART_OK;
 	}
 	for (const char *p = path ? path : ""; *p;) {
 		size_t m = strcspn(p, ":");
 		if (m && *p == '/' && m < 900) {
-			snprintf(t->program, sizeof(t->program), "%.*s/artui-train", (int)m, p);
-			if (access(t->program, X_OK) == 0)
+			snprintf(out, WORKSPACE_PATH_MAX, "%.*s/artui-train", (int)m, p);
+			if (access(out, X_OK) == 0)
 				return ART_OK;
 		}
 		p += m + (p[m] == ':');
@@ -422,7 +421,7 @@ enum art_status trainer_open(struct trainer *t, const struct trainer_env *env, d
 			 strchr(t->hardware, ':') + 1);
 		return open_command(t, env, err);
 	}
-	st = find_program(t, env, err);
+	st = trainer_find(t->program, env->trainer, err);
 	if (!st)
 		st = probe(t, env, cpu, err);
 	if (!st)

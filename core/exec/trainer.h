@@ -54,6 +54,11 @@ struct trainer_env {
 	void *arg;
 };
 
+/* The path of artui-train: @given when not NULL, else beside this program, else on the PATH.
+ * Errors: NOT_FOUND says where it was looked for. */
+ART_MUST_USE enum art_status trainer_find(char out[WORKSPACE_PATH_MAX], const char *given,
+					  struct art_err *err);
+
 /*
  * Find the training program and try it, install the data when missing, measure what the class needs.
  * May take minutes the first time. Errors: NOT_FOUND, UNSUPPORTED, IO with what is missing and what

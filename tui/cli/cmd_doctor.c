@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/exec/trainer.h"
 #include "core/research/report.h"
 #include "store/hash.h"
 #include "store/json.h"
@@ -125,23 +126,6 @@ static void check_disk(struct doctor *d, const char *path)
 
 /* ---- the trainer ------------------------------------------------------------------------------- */
 
-/* Beside this program, else by PATH: as the engine finds it. */
-static void trainer_path(char *buf, size_t n)
-{
-	ssize_t len = readlink("/proc/self/exe", buf, n - 16);
-
-	if (len > 0) {
-		char *slash;
-
-		buf[len] = 0;
-		slash = strrchr(buf, '/');
-		snprintf(slash + 1, n - (size_t)(slash + 1 - buf), "artui-train");
-		if (access(buf, X_OK) == 0)
-			return;
-	}
-	art_copy(buf, n, "artui-train");
-}
-
 static bool read_within(int fd, struct art_buf *b, int ms)
 {
 	int64_t until = art_mono_us() + ms * 1000LL;
@@ -171,10 +155,14 @@ static bool trainer_ask(struct art_buf *b, char *why, size_t n)
 	char *argv[] = { path, "version", "--json", NULL };
 	posix_spawn_file_actions_t fa;
 	int fds[2], rc, status = 0;
+	struct art_err err;
 	bool whole;
 	pid_t pid;
 
-	trainer_path(path, sizeof(path));
+	if (trainer_find(path, NULL, &err) != ART_OK) {
+		art_copy(why, n, err.text);
+		return false;
+	}
 	if (pipe2(fds, O_CLOEXEC) != 0) {
 		snprintf(why, n, "pipe: %s", strerror(errno));
 		return false;
