@@ -7,7 +7,7 @@
 #   bible-kjv-text bible-kjv the default text      git              the version in --version
 set -eu
 run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev bible-kjv-text bible-kjv git ca-certificates"
-test="libcmocka-dev clang libclang-rt-14-dev libomp-dev tmux groff mandoc python3 python3-torch python3-numpy procps xmlstarlet strace npm"
+test="libcmocka-dev clang libclang-rt-14-dev libomp-dev tmux groff mandoc python3 python3-torch python3-numpy procps"
 want=""
 for set in "$@"; do
 	case $set in
@@ -19,8 +19,6 @@ done
 missing=""
 for p in $want; do
 	dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' && continue
-	# npm and node may come from elsewhere than Debian's packages.
-	if [ "$p" = npm ] && command -v npm >/dev/null 2>&1; then continue; fi
 	missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0
