@@ -52,7 +52,10 @@ ADAM_REL = 1e-4           # fp32, a fast reciprocal root allowed
 # that NorMuon evens out.
 MUON_FACTOR = 3.0  # one draw of PyTorch's noise is not yet its spread
 MUON_FLOOR = (0.02, 0.004, 0.01)
-NATURAL = 2.5  # these floors times so much for the gradients of real batches, of lower rank
+# These floors times so much for the gradients of real batches: with two tokens or 32 columns they
+# have a rank of a few, and the polar iteration lifts bf16's noise in all other directions.
+# What pins the optimizer tightly is the run on given gradients of full rank, at once these floors.
+NATURAL = 4.0
 GATE_FLOOR = (0.25, 0.15, 0.20)
 
 STEP_FIELDS = ("matrix_lr", "embedding_lr", "unembedding_lr", "scalar_lr", "beta1", "beta2",
