@@ -91,7 +91,7 @@ static const char schema_v1[] =
 	"  WHERE knobs <> '' AND proposer <> 'import';\n"
 	/* One index per order of the experiments panel. */
 	"CREATE INDEX experiment_by_id ON experiment (class_id);\n"
-	"CREATE INDEX experiment_by_score ON experiment (class_id, val_bpb);\n"
+	"CREATE INDEX experiment_by_score ON experiment (class_id, val_bpb, verdict);\n"
 	"CREATE INDEX experiment_by_time ON experiment (class_id, seconds);\n"
 	"CREATE INDEX experiment_by_proposer ON experiment\n"
 	"  (class_id, proposer, verdict, p_false_keep);\n"

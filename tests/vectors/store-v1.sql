@@ -225,7 +225,7 @@ CREATE UNIQUE INDEX experiment_recipe ON experiment (class_id, recipe_sha256)
 CREATE UNIQUE INDEX experiment_knobs ON experiment (class_id, knobs)
   WHERE knobs <> '' AND proposer <> 'import';
 CREATE INDEX experiment_by_id ON experiment (class_id);
-CREATE INDEX experiment_by_score ON experiment (class_id, val_bpb);
+CREATE INDEX experiment_by_score ON experiment (class_id, val_bpb, verdict);
 CREATE INDEX experiment_by_time ON experiment (class_id, seconds);
 CREATE INDEX experiment_by_proposer ON experiment
   (class_id, proposer, verdict, p_false_keep);
