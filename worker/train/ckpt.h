@@ -12,6 +12,7 @@
 
 #include "store/base.h"
 #include "store/hash.h"
+#include "worker/train/data.h"
 #include "worker/train/model.h"
 
 #define CKPT_HEADER_MAX ((size_t)4 << 20)
@@ -53,5 +54,18 @@ ART_MUST_USE enum art_status ckpt_save_model(const char *path, const struct ckpt
 					     struct model *m, struct art_err *err);
 ART_MUST_USE enum art_status ckpt_load_model(const struct ckpt *c, struct model *m,
 					     struct art_err *err);
+
+/* A trained model with what it was trained on: dataset verified, checkpoint read, weights loaded. */
+struct trained {
+	struct dataset *data;
+	struct ckpt *ckpt;
+	struct model *model;
+};
+/* Errors: as dataset_open, ckpt_open, model_open; INVALID when the two do not belong together. On
+ * failure nothing is open. */
+ART_MUST_USE enum art_status trained_open(struct trained *t, const char *data,
+					  const char *checkpoint, const struct model_options *opt,
+					  struct art_err *err);
+void trained_close(struct trained *t);
 
 #endif

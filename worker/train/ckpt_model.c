@@ -53,3 +53,35 @@ enum art_status ckpt_load_model(const struct ckpt *c, struct model *m, struct ar
 	model_params_changed(m);
 	return ART_OK;
 }
+
+enum art_status trained_open(struct trained *t, const char *data, const char *checkpoint,
+			     const struct model_options *opt, struct art_err *err)
+{
+	*t = (struct trained){ 0 };
+	enum art_status st = dataset_open(&t->data, data, true, err);
+
+	if (st == ART_OK)
+		st = ckpt_open(&t->ckpt, checkpoint, err);
+	if (st == ART_OK && (strcmp(ckpt_meta(t->ckpt)->tokenizer_sha256.s,
+				    dataset_tokenizer_sha256(t->data)) != 0 ||
+			     ckpt_meta(t->ckpt)->model.seq_len != dataset_seq_len(t->data) ||
+			     ckpt_meta(t->ckpt)->model.vocab_size != dataset_vocab_size(t->data)))
+		st = art_fail(err, ART_INVALID,
+			      "%s was trained with another tokenizer or sequence length than %s has",
+			      checkpoint, data);
+	if (st == ART_OK)
+		st = model_open(&t->model, &ckpt_meta(t->ckpt)->model, opt, 0, err);
+	if (st == ART_OK)
+		st = ckpt_load_model(t->ckpt, t->model, err);
+	if (st != ART_OK)
+		trained_close(t);
+	return st;
+}
+
+void trained_close(struct trained *t)
+{
+	model_close(t->model);
+	ckpt_close(t->ckpt);
+	dataset_close(t->data);
+	*t = (struct trained){ 0 };
+}

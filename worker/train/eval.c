@@ -154,34 +154,17 @@ static void print_result(const struct eval_args *a, const struct eval_result *r,
 
 static enum art_status run_eval(struct eval_args *a, struct art_err *err)
 {
-	struct dataset *d = NULL;
-	struct ckpt *c = NULL;
-	struct model *m = NULL;
+	struct trained t;
 	struct eval_result r;
-	enum art_status st = dataset_open(&d, a->data, true, err);
+	enum art_status st = trained_open(&t, a->data, a->checkpoint, &a->model, err);
 
-	if (st == ART_OK)
-		st = ckpt_open(&c, a->checkpoint, err);
-	if (st == ART_OK && (strcmp(ckpt_meta(c)->tokenizer_sha256.s,
-				    dataset_tokenizer_sha256(d)) != 0 ||
-			     ckpt_meta(c)->model.seq_len != dataset_seq_len(d) ||
-			     ckpt_meta(c)->model.vocab_size != dataset_vocab_size(d)))
-		st = art_fail(err, ART_INVALID,
-			      "%s was trained with another tokenizer or sequence length than %s has",
-			      a->checkpoint, a->data);
-	if (st == ART_OK)
-		st = model_open(&m, &ckpt_meta(c)->model, &a->model, 0, err);
-	if (st == ART_OK)
-		st = ckpt_load_model(c, m, err);
 	if (st == ART_OK && a->split == DATA_FINAL)
-		st = note_final_read(a->data, ckpt_sha256(c), err);
+		st = note_final_read(a->data, ckpt_sha256(t.ckpt), err);
 	if (st == ART_OK)
-		st = evaluate_bpb(&r, m, d, a->split, a->model.max_rows, err);
+		st = evaluate_bpb(&r, t.model, t.data, a->split, a->model.max_rows, err);
 	if (st == ART_OK)
-		print_result(a, &r, d, c);
-	model_close(m);
-	ckpt_close(c);
-	dataset_close(d);
+		print_result(a, &r, t.data, t.ckpt);
+	trained_close(&t);
 	return st;
 }
 

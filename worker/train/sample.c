@@ -103,29 +103,12 @@ static void generate(const struct sample_args *a, struct model *m, const struct 
 
 static enum art_status run_sample(const struct sample_args *a, struct art_err *err)
 {
-	struct dataset *d = NULL;
-	struct ckpt *c = NULL;
-	struct model *m = NULL;
-	enum art_status st = dataset_open(&d, a->data, true, err);
+	struct trained t;
+	enum art_status st = trained_open(&t, a->data, a->checkpoint, &a->model, err);
 
 	if (st == ART_OK)
-		st = ckpt_open(&c, a->checkpoint, err);
-	if (st == ART_OK && (strcmp(ckpt_meta(c)->tokenizer_sha256.s,
-				    dataset_tokenizer_sha256(d)) != 0 ||
-			     ckpt_meta(c)->model.seq_len != dataset_seq_len(d) ||
-			     ckpt_meta(c)->model.vocab_size != dataset_vocab_size(d)))
-		st = art_fail(err, ART_INVALID,
-			      "%s was trained with another tokenizer or sequence length than %s has",
-			      a->checkpoint, a->data);
-	if (st == ART_OK)
-		st = model_open(&m, &ckpt_meta(c)->model, &a->model, 0, err);
-	if (st == ART_OK)
-		st = ckpt_load_model(c, m, err);
-	if (st == ART_OK)
-		generate(a, m, d);
-	model_close(m);
-	ckpt_close(c);
-	dataset_close(d);
+		generate(a, t.model, t.data);
+	trained_close(&t);
 	return st;
 }
 
