@@ -92,8 +92,6 @@ for what, x, y in (("as installed", ifp32, ibf16), ("in its best settings", fp32
     print(f"artui over the better PyTorch {what}, by round: {' '.join(f'{r:.2f}' for r in ratio)}; "
           f"median {statistics.median(ratio):.2f}")
 share = [100 * a["flops"] / a["peak_flops"] for a in artui]
-print(f"artui over the better PyTorch, by round: {' '.join(f'{r:.2f}' for r in ratio)}; "
-      f"median {statistics.median(ratio):.2f}")
 print(f"artui reaches {statistics.median(share):.0f} % of its kernel's measured peak "
       f"({statistics.median(a['peak_flops'] for a in artui) / 1e9:.0f} GFLOP/s)")
 PY
