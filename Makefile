@@ -38,7 +38,7 @@ C_SRC := $(STORE_SRC) $(CORE_SRC) $(SCREEN_SRC) $(CLI_SRC) $(TRAIN_SRC) tui/main
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBS = $(BUILD)/libscreen.a $(BUILD)/libcore.a $(BUILD)/libtrain.a $(BUILD)/libstore.a
 SYS_STORE = -lsqlite3 -lcjson -lcrypto
-SYS_ALL = -linih -lncursesw -ltinfo $(SYS_STORE) -lm
+SYS_ALL = -linih -lncursesw -ltinfo -lcurl -lsecp256k1 -lseccomp $(SYS_STORE) -lm
 
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))

@@ -10,8 +10,9 @@
 
 #include "store/base.h"
 #include "core/workspace.h"
+#include "store/money.h"
 
-enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL };
+enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL, CONFIG_MONEY };
 
 /* (SECTION_KEY, "section.key", type, default, low, high, help). artui-config(5) is checked against it. */
 #define CONFIG_LIST(_)                                                                                        \
@@ -33,6 +34,25 @@ enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL };
 	_(SEARCH_EARLY_STOP, "search.early_stop", CONFIG_BOOL, "true", 0, 0, "end runs that diverge or stay worse than the median of finished ones") \
 	_(NIGHT_SEED, "night.seed", CONFIG_INT, "0", 0, 9007199254740991.0, "seed of the night's choices; 0: drawn at the start") \
 	_(NIGHT_KEEP_CHECKPOINTS, "night.keep_checkpoints", CONFIG_INT, "3", 1, 1000, "checkpoints of kept experiments left on disk, newest first") \
+	_(NET_USER_AGENT, "net.user_agent", CONFIG_TEXT, "", 0, 0, "User-Agent of every request; empty: artui and its version") \
+	_(WALLET_NAME, "wallet.name", CONFIG_TEXT, "", 0, 0, "wallet to pay with: a name, an address, or the path of a keystore file; empty: the only one there is") \
+	_(WALLET_DIR, "wallet.dir", CONFIG_TEXT, "", 0, 0, "directory of keystore files; empty: $XDG_DATA_HOME/artui/keystores") \
+	_(WALLET_PASSWORD_FILE, "wallet.password_file", CONFIG_TEXT, "", 0, 0, "file with the wallet's password, readable by its owner alone; empty: ask on the terminal") \
+	_(WALLET_REMOTE_URL, "wallet.remote_url", CONFIG_TEXT, "", 0, 0, "remote signer to pay with instead of a keystore") \
+	_(WALLET_REMOTE_TOKEN_FILE, "wallet.remote_token_file", CONFIG_TEXT, "", 0, 0, "file with the remote signer's bearer token, readable by its owner alone") \
+	_(WALLET_WARN, "wallet.warn_usd", CONFIG_MONEY, "50", 0, 0, "balance above which a wallet is called too rich for unattended use") \
+	_(PAY_AUTO, "pay.auto_usd", CONFIG_MONEY, "0.10", 0, 0, "paid without asking up to this price") \
+	_(PAY_CAP_PAYMENT, "pay.cap_payment_usd", CONFIG_MONEY, "1", 0, 0, "most for one payment") \
+	_(PAY_CAP_PAYEE, "pay.cap_payee_usd", CONFIG_MONEY, "5", 0, 0, "most for one payee (worker) in a night") \
+	_(PAY_CAP_HOUR, "pay.cap_hour_usd", CONFIG_MONEY, "5", 0, 0, "most within an hour") \
+	_(PAY_CAP_NIGHT, "pay.cap_night_usd", CONFIG_MONEY, "10", 0, 0, "most within a night; outside of one, within 24 hours") \
+	_(PAY_CAP_TOTAL, "pay.cap_total_usd", CONFIG_MONEY, "100", 0, 0, "most ever") \
+	_(PAY_ASK_NEW, "pay.ask_new_payee", CONFIG_BOOL, "true", 0, 0, "ask before a payee is paid for the first time") \
+	_(PAY_CHAINS, "pay.chains", CONFIG_TEXT, "base base-sepolia ethereum sepolia", 0, 0, "chains that may be paid on, separated by spaces") \
+	_(PAY_PAYEES, "pay.payees", CONFIG_TEXT, "", 0, 0, "the only addresses that may be paid, separated by spaces; empty: any") \
+	_(PAY_MAX_WINDOW_S, "pay.max_window_s", CONFIG_INT, "7200", 10, 86400, "longest time in seconds that a signed payment may stay valid") \
+	_(PAY_ALLOW_HTTP, "pay.allow_http", CONFIG_BOOL, "false", 0, 0, "pay over plain http beyond this machine") \
+	_(PAY_MAX_FEE, "pay.max_fee_gwei", CONFIG_INT, "2000000", 0, 1000000000, "most gas money in gwei for one transaction of ours; 0: none is signed") \
 	_(TUI_THEME, "tui.theme", CONFIG_TEXT, "default", 0, 0, "colours: default, light, mono, contrast, or a file") \
 	_(TUI_MOUSE, "tui.mouse", CONFIG_BOOL, "true", 0, 0, "use the mouse; M toggles it")
 
@@ -62,6 +82,34 @@ const char *config_text(const struct config *c, enum config_key k);
 int64_t config_int(const struct config *c, enum config_key k);
 double config_real(const struct config *c, enum config_key k);
 bool config_bool(const struct config *c, enum config_key k);
+struct usdc config_money(const struct config *c, enum config_key k);
+
+/*
+ * Sections [chain.NAME]: what is set of each field. NAME is lower-case letters, digits and dashes.
+ * -c takes them too: chain.base-sepolia.rpc=http://127.0.0.1:8545. Values are checked by chains_load.
+ */
+#define CONFIG_CHAIN_FIELDS(_)                                                                                \
+	_(ID, "id", "chain id (EIP-155); needed for a chain that is not built in")                              \
+	_(RPC, "rpc", "JSON-RPC endpoint")                                                                      \
+	_(USDC, "usdc", "address of its USDC, or of a token with the same interface")                           \
+	_(USDC_NAME, "usdc_name", "EIP-712 name of that token: USDC or USD Coin")                               \
+	_(USDC_VERSION, "usdc_version", "EIP-712 version of that token")                                        \
+	_(TESTNET, "testnet", "true: its money is play money, and said so")
+enum config_chain_field {
+#define CONFIG_CHAIN_ENUM(name, text, help) CONFIG_CHAIN_##name,
+	CONFIG_CHAIN_FIELDS(CONFIG_CHAIN_ENUM)
+#undef CONFIG_CHAIN_ENUM
+	CONFIG_CHAIN_FIELD_COUNT
+};
+#define CONFIG_CHAINS_MAX 16
+int config_chain_count(const struct config *c);
+const char *config_chain_name(const struct config *c, int i);
+/* NULL when it is not set. @origin (may be NULL) gets where it came from. Borrowed. */
+const char *config_chain(const struct config *c, int i, enum config_chain_field f,
+			 const char **origin);
+const char *config_chain_field_name(enum config_chain_field f);
+const char *config_chain_field_help(enum config_chain_field f);
+
 /* Where the value came from: "default", "-c", or "FILE:LINE". Borrowed. */
 const char *config_origin(const struct config *c, enum config_key k);
 

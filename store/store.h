@@ -57,6 +57,7 @@ enum store_topic {
 	TOPIC_DEVICE = 1u << 5,
 	TOPIC_REFERENCE = 1u << 6,
 	TOPIC_ENGINE = 1u << 7,
+	TOPIC_PAYMENT = 1u << 8,
 	TOPIC_ALL = 0xffffffffu,
 };
 

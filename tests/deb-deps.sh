@@ -4,9 +4,11 @@
 #   gcc libc6-dev make       the compiler          libncurses-dev   the dashboard
 #   libsqlite3-dev           the store             libssl-dev       SHA-256
 #   libcjson-dev             JSON                  libinih-dev      configuration files
+#   libcurl4-openssl-dev     HTTP                  libsecp256k1-dev  signatures
+#   libseccomp-dev           the signer's confinement
 #   bible-kjv-text bible-kjv the default text      git              the version in --version
 set -eu
-run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev bible-kjv-text bible-kjv git ca-certificates"
+run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev libcurl4-openssl-dev libsecp256k1-dev libseccomp-dev bible-kjv-text bible-kjv git ca-certificates"
 test="libcmocka-dev clang libclang-rt-14-dev libomp-dev tmux groff mandoc python3 python3-torch python3-numpy procps"
 want=""
 for set in "$@"; do

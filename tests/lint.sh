@@ -27,7 +27,10 @@ rule 'the trainer includes core, or more of store than its words' \
 # Foreign headers stay in the files that wrap them.
 rule 'sqlite3.h outside the store' "$(foreign 'sqlite3\.h' 'store/(store|experiments|events)[a-z_]*\.[ch]')"
 rule 'cJSON.h outside store/json.c' "$(foreign 'cjson/' 'store/json\.c')"
-rule 'OpenSSL outside store/hash.c' "$(foreign 'openssl/' 'store/hash\.c')"
+rule 'OpenSSL outside its wrappers' "$(foreign 'openssl/' '(store/hash|core/chain/keys|core/pay/(keystore|signer)[a-z_]*)\.c')"
+rule 'curl.h outside core/net' "$(foreign 'curl/' 'core/net/[a-z_]*\.[ch]')"
+rule 'secp256k1.h outside core/chain/keys.c' "$(foreign 'secp256k1' 'core/chain/keys\.c')"
+rule 'seccomp.h outside core/pay/signer_confine.c' "$(foreign 'seccomp' 'core/pay/signer_confine\.c')"
 rule 'ini.h outside core/config.c' "$(foreign 'ini\.h' 'core/config\.c')"
 rule 'curses outside tui/screen' "$(foreign '(ncurses|curses|term)[a-z/]*\.h' 'tui/screen/[a-z_]*\.[ch]')"
 

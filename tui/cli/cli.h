@@ -19,7 +19,13 @@
 #include "store/store.h"
 
 /* Exit statuses: a promise to scripts. */
-enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum cli_exit {
+	CLI_DONE = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_POLICY = 3, /* a rule about money said no */
+	CLI_UNKNOWN = 4 /* money may have moved */
+};
 
 /* ---- arguments (args.c) ----------------------------------------------------------------- */
 
@@ -203,5 +209,9 @@ int cmd_doctor(struct cli *c, const struct cli_args *a);
 int cmd_config(struct cli *c, const struct cli_args *a);
 int cmd_help(struct cli *c, const struct cli_args *a);
 int cmd_list(struct cli *c, const struct cli_args *a);
+int cmd_wallet(struct cli *c, const struct cli_args *a);
+int cmd_fetch(struct cli *c, const struct cli_args *a);
+int cmd_payments(struct cli *c, const struct cli_args *a);
+int cmd_freeze(struct cli *c, const struct cli_args *a); /* freeze and thaw */
 
 #endif
