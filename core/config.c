@@ -19,17 +19,38 @@
 #define CONFIG_FILE_MAX (256u << 10)
 #define CONFIG_ORIGIN_MAX (WORKSPACE_PATH_MAX + 16)
 #define CONFIG_NAME_MAX 64
+#define CHAIN_NAME_ROOM 32
 
 struct config_value {
 	char *text;
 	int64_t i;
 	double d;
+	struct usdc money;
 	char origin[CONFIG_ORIGIN_MAX];
 	int file; /* number of the file that set it last; a key twice in one file is a mistake */
 };
 
+struct config_chain_section {
+	char name[CONFIG_NAME_MAX];
+	struct config_value v[CONFIG_CHAIN_FIELD_COUNT];
+};
+
 struct config {
 	struct config_value v[CONFIG_KEY_COUNT];
+	struct config_chain_section chains[CONFIG_CHAINS_MAX];
+	int n_chains;
+};
+
+static const char *const chain_fields[CONFIG_CHAIN_FIELD_COUNT] = {
+#define CONFIG_CHAIN_NAME(id, name, help) [CONFIG_CHAIN_##id] = name,
+	CONFIG_CHAIN_FIELDS(CONFIG_CHAIN_NAME)
+#undef CONFIG_CHAIN_NAME
+};
+
+static const char *const chain_helps[CONFIG_CHAIN_FIELD_COUNT] = {
+#define CONFIG_CHAIN_HELP(id, name, help) [CONFIG_CHAIN_##id] = help,
+	CONFIG_CHAIN_FIELDS(CONFIG_CHAIN_HELP)
+#undef CONFIG_CHAIN_HELP
 };
 
 static const struct config_entry entries[CONFIG_KEY_COUNT] = {
@@ -140,6 +161,12 @@ static enum art_status value_set(struct config *c, enum config_key k, const char
 			return art_fail(err, ART_INVALID, "%s: %s must be a number, not \"%s\"", origin,
 					e->name, text);
 		break;
+	case CONFIG_MONEY:
+		if (usdc_parse(text, &v->money, NULL))
+			return art_fail(err, ART_INVALID,
+					"%s: %s must be dollars like 0.05 with at most 6 decimals, not \"%s\"",
+					origin, e->name, text);
+		break;
 	case CONFIG_BOOL:
 		if (!parse_bool(text, &i))
 			return art_fail(err, ART_INVALID, "%s: %s must be true or false, not \"%s\"",
@@ -156,6 +183,62 @@ static enum art_status value_set(struct config *c, enum config_key k, const char
 	v->d = d;
 	art_copy(v->origin, sizeof(v->origin), origin);
 	return ART_OK;
+}
+
+static bool chain_name_ok(const char *s, size_t n)
+{
+	if (!n || n >= CHAIN_NAME_ROOM)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-", s[i]))
+			return false;
+	return true;
+}
+
+/*
+ * The place of "chain.NAME.FIELD", its section made when new. NULL and OK: @name is no such key.
+ */
+static enum art_status chain_value(struct config *c, const char *name, const char *origin,
+				   struct config_value **out, struct art_err *err)
+{
+	const char *dot = strncmp(name, "chain.", 6) ? NULL : strrchr(name + 6, '.');
+	struct config_chain_section *at = NULL;
+	size_t n;
+	int f = 0;
+
+	*out = NULL;
+	if (!dot)
+		return ART_OK;
+	n = (size_t)(dot - (name + 6));
+	while (f < CONFIG_CHAIN_FIELD_COUNT && strcmp(chain_fields[f], dot + 1))
+		f++;
+	if (f == CONFIG_CHAIN_FIELD_COUNT)
+		return art_fail(err, ART_INVALID, "%s: %s: a chain has no setting %s", origin, name,
+				dot + 1);
+	if (!chain_name_ok(name + 6, n))
+		return art_fail(err, ART_INVALID,
+				"%s: %s: a chain's name is lower-case letters, digits and dashes, "
+				"at most %d", origin, name, CHAIN_NAME_ROOM - 1);
+	for (int i = 0; i < c->n_chains; i++)
+		if (strlen(c->chains[i].name) == n && !memcmp(c->chains[i].name, name + 6, n))
+			at = &c->chains[i];
+	if (!at && c->n_chains == CONFIG_CHAINS_MAX)
+		return art_fail(err, ART_LIMIT, "%s: more than %d chains", origin, CONFIG_CHAINS_MAX);
+	if (!at) {
+		at = &c->chains[c->n_chains++];
+		memcpy(at->name, name + 6, n);
+		at->name[n] = 0;
+	}
+	*out = &at->v[f];
+	return ART_OK;
+}
+
+static void chain_value_set(struct config_value *v, const char *text, const char *origin, int file)
+{
+	free(v->text);
+	v->text = art_strdup(text);
+	v->file = file;
+	art_copy(v->origin, sizeof(v->origin), origin);
 }
 
 /* One file being read: the text, where in it, and the first thing wrong with it. */
@@ -207,11 +290,25 @@ static int reading_value(void *user, const char *section, const char *name, cons
 {
 	struct reading *r = user;
 	char key[2 * CONFIG_NAME_MAX], origin[CONFIG_ORIGIN_MAX], text[96];
+	struct config_value *chain;
 	int k;
 
 	if (r->st)
 		return 0;
-	snprintf(key, sizeof(key), "%s.%s", section, name);
+	snprintf(key, sizeof(key), "%.63s.%.62s", section, name);
+	snprintf(origin, sizeof(origin), "%s:%d", r->path, r->line);
+	r->st = chain_value(r->c, key, origin, &chain, r->err);
+	if (r->st)
+		return 0;
+	if (chain) {
+		if (chain->file == r->file) {
+			snprintf(text, sizeof(text), "%.80s is set twice", key);
+			reading_fail(r, text);
+			return 0;
+		}
+		chain_value_set(chain, value, origin, r->file);
+		return 1;
+	}
 	k = key_find(section[0] ? key : name);
 	if (k < 0) {
 		snprintf(text, sizeof(text), "unknown setting %.60s", section[0] ? key : name);
@@ -223,7 +320,6 @@ static int reading_value(void *user, const char *section, const char *name, cons
 		reading_fail(r, text);
 		return 0;
 	}
-	snprintf(origin, sizeof(origin), "%s:%d", r->path, r->line);
 	r->st = value_set(r->c, (enum config_key)k, value, origin, r->err);
 	r->c->v[k].file = r->file;
 	return r->st ? 0 : 1;
@@ -265,7 +361,8 @@ out:
 static enum art_status override_set(struct config *c, const char *text, struct art_err *err)
 {
 	const char *eq = strchr(text, '=');
-	char key[CONFIG_NAME_MAX];
+	char key[2 * CONFIG_NAME_MAX];
+	struct config_value *chain;
 	size_t n, m;
 	char *value;
 	int k;
@@ -277,15 +374,21 @@ static enum art_status override_set(struct config *c, const char *text, struct a
 	while (n && strchr(" \t", text[n - 1]))
 		n--;
 	snprintf(key, sizeof(key), "%.*s", (int)(n < sizeof(key) ? n : sizeof(key)), text);
+	st = chain_value(c, key, "-c", &chain, err);
+	if (st)
+		return st;
 	k = key_find(key);
-	if (k < 0)
+	if (!chain && k < 0)
 		return art_fail(err, ART_INVALID, "-c %.100s: unknown setting %s", text, key);
 	eq += 1 + strspn(eq + 1, " \t");
 	value = art_strdup(eq);
 	m = strlen(value);
 	while (m && strchr(" \t", value[m - 1]))
 		value[--m] = 0;
-	st = value_set(c, (enum config_key)k, value, "-c", err);
+	if (chain)
+		chain_value_set(chain, value, "-c", 0);
+	else
+		st = value_set(c, (enum config_key)k, value, "-c", err);
 	free(value);
 	return st;
 }
@@ -326,6 +429,9 @@ void config_free(struct config *c)
 		return;
 	for (int k = 0; k < CONFIG_KEY_COUNT; k++)
 		free(c->v[k].text);
+	for (int i = 0; i < c->n_chains; i++)
+		for (int f = 0; f < CONFIG_CHAIN_FIELD_COUNT; f++)
+			free(c->chains[i].v[f].text);
 	free(c);
 }
 
@@ -361,4 +467,41 @@ const char *config_origin(const struct config *c, enum config_key k)
 {
 	ART_BUG_ON((unsigned)k >= CONFIG_KEY_COUNT);
 	return c->v[k].origin;
+}
+
+struct usdc config_money(const struct config *c, enum config_key k)
+{
+	return value_get(c, k, CONFIG_MONEY)->money;
+}
+
+int config_chain_count(const struct config *c)
+{
+	return c->n_chains;
+}
+
+const char *config_chain_name(const struct config *c, int i)
+{
+	ART_BUG_ON(i < 0 || i >= c->n_chains);
+	return c->chains[i].name;
+}
+
+const char *config_chain(const struct config *c, int i, enum config_chain_field f,
+			 const char **origin)
+{
+	ART_BUG_ON(i < 0 || i >= c->n_chains || (unsigned)f >= CONFIG_CHAIN_FIELD_COUNT);
+	if (origin)
+		*origin = c->chains[i].v[f].origin;
+	return c->chains[i].v[f].text;
+}
+
+const char *config_chain_field_name(enum config_chain_field f)
+{
+	ART_BUG_ON((unsigned)f >= CONFIG_CHAIN_FIELD_COUNT);
+	return chain_fields[f];
+}
+
+const char *config_chain_field_help(enum config_chain_field f)
+{
+	ART_BUG_ON((unsigned)f >= CONFIG_CHAIN_FIELD_COUNT);
+	return chain_helps[f];
 }

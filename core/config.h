@@ -46,7 +46,7 @@ enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL, CONFIG_MON
 	_(PAY_CAP_PAYEE, "pay.cap_payee_usd", CONFIG_MONEY, "5", 0, 0, "most for one payee (worker) in a night") \
 	_(PAY_CAP_HOUR, "pay.cap_hour_usd", CONFIG_MONEY, "5", 0, 0, "most within an hour") \
 	_(PAY_CAP_NIGHT, "pay.cap_night_usd", CONFIG_MONEY, "10", 0, 0, "most within a night; outside of one, within 24 hours") \
-	_(PAY_CAP_TOTAL, "pay.cap_total_usd", CONFIG_MONEY, "100", 0, 0, "most ever") \
+	_(PAY_CAP_TOTAL, "pay.cap_total_usd", CONFIG_MONEY, "100", 0, 0, "most for all payments together, ever") \
 	_(PAY_ASK_NEW, "pay.ask_new_payee", CONFIG_BOOL, "true", 0, 0, "ask before a payee is paid for the first time") \
 	_(PAY_CHAINS, "pay.chains", CONFIG_TEXT, "base base-sepolia ethereum sepolia", 0, 0, "chains that may be paid on, separated by spaces") \
 	_(PAY_PAYEES, "pay.payees", CONFIG_TEXT, "", 0, 0, "the only addresses that may be paid, separated by spaces; empty: any") \

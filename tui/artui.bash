@@ -14,7 +14,7 @@ _artui()
 	local top="--headless --overnight --rounds --hours --time-budget --seed --confirm --offline
 		--once --panel --theme --no-mouse --read-only --db"
 	local commands="init start stop pause resume cancel idea status experiments show diff log
-		report export import doctor config help"
+		report export import wallet fetch payments freeze thaw doctor config help"
 	local options=""
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -31,6 +31,12 @@ _artui()
 	-C | --directory) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	--recipe) [ "$cmd" = show ] || { COMPREPLY=($(compgen -f -- "$cur")); return; } ;;
 	-o | --output | --db) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--password-file | --private-key-file | --keystore)
+		COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	--kdf) COMPREPLY=($(compgen -W "scrypt pbkdf2" -- "$cur")); return ;;
+	--state)
+		COMPREPLY=($(compgen -W "reserved signed sent settled refused expired unknown" -- "$cur"))
+		return ;;
 	--format) COMPREPLY=($(compgen -W "text md json svg" -- "$cur")); return ;;
 	--sort) COMPREPLY=($(compgen -W "score id time verdict proposer" -- "$cur")); return ;;
 	--verdict)
@@ -47,7 +53,13 @@ _artui()
 			train.budget_s train.grace_s train.threads train.kernel train.mem_mb
 			train.log_mb search.confirm search.screen search.warmup search.knobs
 			search.plateau search.failures search.early_stop night.seed
-			night.keep_checkpoints tui.theme tui.mouse" -- "$cur"))
+			night.keep_checkpoints net.user_agent wallet.name wallet.dir
+			wallet.password_file wallet.remote_url wallet.remote_token_file
+			wallet.warn_usd pay.auto_usd pay.cap_payment_usd pay.cap_payee_usd
+			pay.cap_hour_usd pay.cap_night_usd pay.cap_total_usd pay.ask_new_payee
+			pay.chains pay.payees pay.max_window_s pay.allow_http pay.max_fee_gwei
+			chain.base.rpc chain.base-sepolia.rpc chain.ethereum.rpc chain.sepolia.rpc
+			tui.theme tui.mouse" -- "$cur"))
 		compopt -o nospace 2>/dev/null
 		return ;;
 	esac
@@ -66,6 +78,12 @@ _artui()
 	report) options="--format --json --night --output" ;;
 	export) options="--output" ;;
 	import) options="--json" ;;
+	wallet) options="--private-key-file --keystore --password-file --password-fd --kdf --work
+		--chain --json" ;;
+	fetch) options="--request --data --header --max-usd --dry-run --yes --id --wallet
+		--password-file --password-fd --timeout --output --json" ;;
+	payments) options="--json --csv --state --match --limit" ;;
+	freeze | thaw) options="--json" ;;
 	help) options="" ;;
 	esac
 
@@ -76,6 +94,8 @@ _artui()
 	case $cmd in
 	"") COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
 	help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+	wallet) COMPREPLY=($(compgen -W "create import list address balance signatures" -- "$cur")) ;;
+	payments) COMPREPLY=($(compgen -W "reconcile" -- "$cur")) ;;
 	init) COMPREPLY=($(compgen -d -- "$cur")) ;;
 	cancel | show | diff) COMPREPLY=($(compgen -W "$(_artui_numbers)" -- "$cur")) ;;
 	export) COMPREPLY=($(compgen -W "results.tsv results.jsonl" -- "$cur")) ;;

@@ -25,7 +25,7 @@ struct pay {
 	struct signer *signer;        /* NULL: no wallet; quotes only */
 	const struct remote_signer *remote; /* NULL: the key is the signer's own */
 	const struct keys *keys;
-	const char *lock_path;        /* payments.lock beside the database */
+	const char *lock_path;        /* payments.lock beside the database; byte N is request N's */
 	const char *state_dir;        /* of the frozen flag */
 	const bool *cancel;           /* may be NULL */
 };
@@ -44,8 +44,10 @@ struct pay_call {
 	bool have_max;
 	struct usdc max;
 	bool dry_run;
-	/* Answers an ASK; NULL: nobody is there, so not now. @preview is policy_preview's text. */
-	bool (*ask)(void *arg, const char *why, const char *preview);
+	/* Sees policy_preview's text before anything is signed, asked or not; may be NULL. */
+	void (*preview)(void *arg, const char *text);
+	/* Answers an ASK, after the preview; NULL: nobody is there, so not now. */
+	bool (*ask)(void *arg, const char *why);
 	/* Progress in one line, or NULL: "resuming payment 7". */
 	void (*say)(void *arg, const char *line);
 	void *arg;
@@ -56,10 +58,12 @@ struct pay_result {
 	bool quoted;                  /* terms below are valid */
 	int x402_version;
 	struct x402_terms terms;
-	char scheme[32];
+	bool offered;                 /* a challenge was read; offer is its chosen or first entry: */
+	struct x402_accept offer;     /*   the seller's own words, also when the terms were refused */
 	bool paying;                  /* a ledger row exists: */
 	struct payment_row payment;
 	bool refused_by_policy;       /* by policy, caps, signer or "not now": nothing was sent */
+	bool asked;                   /* policy would ask (dry run), or asked */
 	char words[256];              /* what happened, when it was not a plain success */
 };
 void pay_result_init(struct pay_result *r);

@@ -162,6 +162,54 @@ static void config_entry_must_have_valid_defaults_and_help(void **state)
 	}
 }
 
+static void config_money_must_be_exact_and_refuse_what_is_no_amount(void **state)
+{
+	struct fixture *f = *state;
+	const char *good = "pay.cap_payment_usd=$0.000001";
+
+	assert_int_equal(load(f, &good, 1), ART_OK);
+	assert_int_equal(usdc_to_micro(config_money(f->c, CONFIG_PAY_CAP_PAYMENT_KEY)), 1);
+	assert_int_equal(usdc_to_micro(config_money(f->c, CONFIG_PAY_AUTO_KEY)), 100000);
+	refused(f, "[pay]\ncap_hour_usd = 1e3\n", "config:2");
+	refused(f, "[pay]\ncap_hour_usd = -1\n", "cap_hour_usd must be dollars");
+	refused(f, "[pay]\ncap_hour_usd = 0.0000001\n", "at most 6 decimals");
+}
+
+static void config_chain_must_take_sections_and_overrides(void **state)
+{
+	struct fixture *f = *state;
+	const char *over[] = { "chain.base-sepolia.rpc=http://127.0.0.1:8545" };
+	const char *origin;
+
+	write_config(f, false, "[chain.base-sepolia]\nrpc = https://example.org\n"
+			       "[chain.my-chain]\nid = 77\nusdc_name = USDC\n");
+	assert_int_equal(load(f, over, 1), ART_OK);
+	assert_int_equal(config_chain_count(f->c), 2);
+	assert_string_equal(config_chain_name(f->c, 0), "base-sepolia");
+	assert_string_equal(config_chain(f->c, 0, CONFIG_CHAIN_RPC, &origin),
+			    "http://127.0.0.1:8545");
+	assert_string_equal(origin, "-c");
+	assert_null(config_chain(f->c, 0, CONFIG_CHAIN_ID, NULL));
+	assert_string_equal(config_chain(f->c, 1, CONFIG_CHAIN_ID, &origin), "77");
+	assert_non_null(strstr(origin, "config:4"));
+}
+
+static void config_chain_must_refuse_what_is_no_chain_setting(void **state)
+{
+	struct fixture *f = *state;
+	const char *bad[] = { "chain.base.colour=1", "chain..rpc=1", "chain.Base.rpc=1",
+			      "chain.a_b.rpc=1",
+			      "chain.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.rpc=1" };
+
+	refused(f, "[chain.base]\nrpc = a\nrpc = b\n", "set twice");
+	refused(f, "[chain.base]\nrpx = a\n", "config:2");
+	unlink(workspace_path(&f->w, (char[WORKSPACE_PATH_MAX]){ 0 }, "config"));
+	for (size_t i = 0; i < ART_COUNT(bad); i++) {
+		assert_int_equal(load(f, &bad[i], 1), ART_INVALID);
+		assert_non_null(strstr(f->err.text, "-c"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +224,12 @@ int main(void)
 			config_load_must_refuse_what_would_be_changed_silently, setup, teardown),
 		cmocka_unit_test_setup_teardown(config_load_must_refuse_bad_overrides, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			config_money_must_be_exact_and_refuse_what_is_no_amount, setup, teardown),
+		cmocka_unit_test_setup_teardown(config_chain_must_take_sections_and_overrides,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(config_chain_must_refuse_what_is_no_chain_setting,
+						setup, teardown),
 		cmocka_unit_test(config_entry_must_have_valid_defaults_and_help),
 	};
 

@@ -101,11 +101,19 @@ static enum art_status check_value(const struct cli_option *o, const char *v, st
 {
 	int64_t i;
 	double f;
+	struct usdc money;
 	char lo[32], hi[32];
 
 	switch (o->type) {
 	case CLI_FLAG:
+	case CLI_STRING:
 		return ART_OK;
+	case CLI_MONEY:
+		if (usdc_parse(v, &money, NULL) == ART_OK)
+			return ART_OK;
+		return art_fail(err, ART_INVALID, "--%s: '%s' is not an amount in dollars like 0.05",
+				o->name, v);
+	case CLI_LIST:
 	case CLI_TEXT:
 		if (!*v)
 			return art_fail(err, ART_INVALID, "--%s needs a %s that is not empty",
@@ -167,6 +175,12 @@ static enum art_status set_option(struct cli_args *a, struct cli_globals *g, boo
 	if (global)
 		return set_global(g, o, value, err);
 	a->values[o - a->command->options] = value ? value : "";
+	if (o->type == CLI_LIST) {
+		if (a->n_list == CLI_LIST_MAX)
+			return art_fail(err, ART_LIMIT, "--%s is given more than %d times", o->name,
+					CLI_LIST_MAX);
+		a->list[a->n_list++] = value;
+	}
 	return ART_OK;
 }
 
@@ -312,4 +326,15 @@ double cli_real(const struct cli_args *a, const char *option, double absent)
 		return absent;
 	ART_BUG_ON(!art_parse_f64(v, &f));
 	return f;
+}
+
+struct usdc cli_money(const struct cli_args *a, const char *option, struct usdc absent)
+{
+	const char *v = value_of(a, option);
+	struct usdc money;
+
+	if (!v)
+		return absent;
+	ART_BUG_ON(usdc_parse(v, &money, NULL) != ART_OK);
+	return money;
 }

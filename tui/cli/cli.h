@@ -16,6 +16,7 @@
 #include "store/base.h"
 #include "store/events.h"
 #include "store/experiments.h"
+#include "store/money.h"
 #include "store/store.h"
 
 /* Exit statuses: a promise to scripts. */
@@ -29,7 +30,16 @@ enum cli_exit {
 
 /* ---- arguments (args.c) ----------------------------------------------------------------- */
 
-enum cli_option_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_REAL, CLI_CHOICE };
+enum cli_option_type {
+	CLI_FLAG,
+	CLI_TEXT,   /* not empty */
+	CLI_STRING, /* may be empty */
+	CLI_LIST,   /* not empty, may be repeated: cli_args.list; one such option a command */
+	CLI_INT,
+	CLI_REAL,
+	CLI_MONEY,  /* dollars, exact */
+	CLI_CHOICE
+};
 
 struct cli_option {
 	const char *name; /* long form without dashes */
@@ -40,7 +50,8 @@ struct cli_option {
 	const char *help;
 };
 
-#define CLI_OPTIONS_MAX 16
+#define CLI_OPTIONS_MAX 20
+#define CLI_LIST_MAX 48
 #define CLI_OVERRIDES_MAX 64
 
 /* What every command takes: -C, -c, --help. */
@@ -55,6 +66,8 @@ struct cli_command;
 struct cli_args {
 	const struct cli_command *command;
 	const char *values[CLI_OPTIONS_MAX]; /* by place in the command's table; NULL: not given */
+	const char *list[CLI_LIST_MAX];      /* of the CLI_LIST option, in order */
+	int n_list;
 	char **operands;                     /* borrowed from argv */
 	int n_operands;
 };
@@ -74,6 +87,7 @@ bool cli_given(const struct cli_args *a, const char *option);
 const char *cli_text(const struct cli_args *a, const char *option, const char *absent);
 int64_t cli_int(const struct cli_args *a, const char *option, int64_t absent);
 double cli_real(const struct cli_args *a, const char *option, double absent);
+struct usdc cli_money(const struct cli_args *a, const char *option, struct usdc absent);
 
 /* Edit distance with transpositions, capped at @cap + 1. */
 int cli_distance(const char *a, const char *b, int cap);

@@ -23,6 +23,8 @@ static const char *type_text(enum config_type t)
 		return "number";
 	case CONFIG_BOOL:
 		return "true or false";
+	case CONFIG_MONEY:
+		return "dollars";
 	}
 	return "";
 }
@@ -31,6 +33,7 @@ static void value_json(struct json_out *o, const struct config *cfg, enum config
 {
 	switch (config_entry(k)->type) {
 	case CONFIG_TEXT:
+	case CONFIG_MONEY: /* exact: no binary fraction stands between */
 		json_put_str(o, "value", config_text(cfg, k));
 		return;
 	case CONFIG_INT:
@@ -47,6 +50,8 @@ static void value_json(struct json_out *o, const struct config *cfg, enum config
 
 static void value_text(const struct config *cfg, enum config_key k, char *buf, size_t n)
 {
+	char money[MONEY_TEXT];
+
 	switch (config_entry(k)->type) {
 	case CONFIG_TEXT:
 		snprintf(buf, n, "%s", *config_text(cfg, k) ? config_text(cfg, k) : "(empty)");
@@ -60,7 +65,58 @@ static void value_text(const struct config *cfg, enum config_key k, char *buf, s
 	case CONFIG_BOOL:
 		snprintf(buf, n, "%s", config_bool(cfg, k) ? "true" : "false");
 		return;
+	case CONFIG_MONEY:
+		snprintf(buf, n, "%s", usdc_text(config_money(cfg, k), money));
+		return;
 	}
+}
+
+/* Calls @fn for every field of a [chain.NAME] section that is set. */
+static void each_chain_value(const struct config *cfg,
+			     void (*fn)(void *arg, const char *key, const char *value,
+					const char *origin, const char *help),
+			     void *arg)
+{
+	char key[128];
+
+	for (int i = 0; i < config_chain_count(cfg); i++)
+		for (int f = 0; f < CONFIG_CHAIN_FIELD_COUNT; f++) {
+			const char *origin;
+			const char *v = config_chain(cfg, i, (enum config_chain_field)f, &origin);
+
+			if (!v)
+				continue;
+			snprintf(key, sizeof(key), "chain.%s.%s", config_chain_name(cfg, i),
+				 config_chain_field_name((enum config_chain_field)f));
+			fn(arg, key, v, origin, config_chain_field_help((enum config_chain_field)f));
+		}
+}
+
+static void chain_json(void *arg, const char *key, const char *value, const char *origin,
+		       const char *help)
+{
+	struct json_out *o = arg;
+
+	json_open_object(o, NULL);
+	json_put_str(o, "key", key);
+	json_put_str(o, "value", value);
+	json_put_str(o, "origin", origin);
+	json_put_null(o, "default");
+	json_put_str(o, "type", "text");
+	json_put_str(o, "help", help);
+	json_close_object(o);
+}
+
+static void chain_row(void *arg, const char *key, const char *value, const char *origin,
+		      const char *help)
+{
+	struct cli_table *t = arg;
+
+	cli_table_row(t, CLI_BOLD);
+	cli_table_cell(t, "%s", key);
+	cli_table_cell(t, "%s", value);
+	cli_table_cell(t, "%s", origin);
+	cli_table_cell(t, "%s", help);
 }
 
 static void print_json(struct cli *c)
@@ -83,6 +139,7 @@ static void print_json(struct cli *c)
 		json_put_str(&o, "help", e->help);
 		json_close_object(&o);
 	}
+	each_chain_value(c->config, chain_json, &o);
 	json_close_array(&o);
 	cli_print_json(c, &b);
 	art_buf_destroy(&b);
@@ -111,6 +168,7 @@ static void print_table(struct cli *c)
 		cli_table_cell(&t, "%s", origin);
 		cli_table_cell(&t, "%s", e->help);
 	}
+	each_chain_value(c->config, chain_row, &t);
 	cli_table_print(&t, c);
 	cli_table_destroy(&t);
 }
@@ -187,6 +245,9 @@ int cmd_list(struct cli *c, const struct cli_args *a)
 	} else if (strcmp(what, "config") == 0) {
 		for (int i = 0; i < CONFIG_KEY_COUNT; i++)
 			fprintf(c->out, "%s\n", config_entry((enum config_key)i)->name);
+		for (int f = 0; f < CONFIG_CHAIN_FIELD_COUNT; f++)
+			fprintf(c->out, "chain.NAME.%s\n",
+				config_chain_field_name((enum config_chain_field)f));
 	} else if (strcmp(what, "knobs") == 0) {
 		for (int i = 0; i < KNOB_COUNT; i++)
 			fprintf(c->out, "%s\n", knob_by_id((enum knob_id)i)->name);

@@ -18,9 +18,11 @@
 #include <unistd.h>
 
 #include "core/exec/trainer.h"
+#include "core/pay/purse.h"
 #include "core/research/report.h"
 #include "store/hash.h"
 #include "store/json.h"
+#include "store/payments.h"
 #include "store/recipe.h"
 
 #define DISK_FAIL (256.0 * 1024 * 1024)
@@ -372,6 +374,66 @@ static void check_engine(struct doctor *d)
 		tell(d, "engine", LEVEL_OK, NULL, "none runs, the workspace is free");
 }
 
+/* ---- money ------------------------------------------------------------------------------------- */
+
+static void check_rules(struct doctor *d)
+{
+	struct chains *chains = art_alloc(1, sizeof(*chains));
+	struct policy policy;
+	struct art_err err;
+	char a[MONEY_TEXT], b[MONEY_TEXT];
+
+	if (chains_load(chains, d->c->config, &err) != ART_OK ||
+	    policy_load(&policy, d->c->config, &err) != ART_OK)
+		tell(d, "paying", LEVEL_FAIL, "correct the setting; artui-config(5) tells it", "%s",
+		     err.text);
+	else
+		tell(d, "paying", LEVEL_OK, NULL, "at most %s USDC at once, %s in a night",
+		     usdc_text(policy.caps.payment, a), usdc_text(policy.caps.night, b));
+	free(chains);
+}
+
+static void check_wallet(struct doctor *d)
+{
+	char state[SIGNER_PATH_MAX];
+	struct wallet_list list = { 0 };
+	struct art_err err;
+	bool frozen = false;
+
+	if (wallet_list(d->c->config, &list, &err) != ART_OK)
+		tell(d, "wallet", LEVEL_FAIL, "see that the directory can be read", "%s", err.text);
+	else if (!list.n)
+		tell(d, "wallet", LEVEL_OK, NULL, "none: nothing is paid for; artui wallet create "
+		     "makes one");
+	else if (signer_state_dir(state, &err) != ART_OK ||
+		 signer_is_frozen(state, &frozen, &err) != ART_OK)
+		tell(d, "wallet", LEVEL_FAIL, "see that the directory can be read", "%s", err.text);
+	else
+		tell(d, "wallet", frozen ? LEVEL_WARN : LEVEL_OK, "artui thaw lets it sign again",
+		     "%zu wallet%s%s", list.n, list.n == 1 ? "" : "s", frozen ? ", frozen" : "");
+	if (list.broken)
+		tell(d, "wallet", LEVEL_WARN, "move other files elsewhere",
+		     "%zu files in the directory are no keystores", list.broken);
+	wallet_list_destroy(&list);
+}
+
+static void check_payments(struct doctor *d)
+{
+	struct payment_query q = { .unresolved = true };
+	struct payment_list list = { 0 };
+	struct art_err err;
+
+	if (payment_query(d->c->store, &q, &list, &err) != ART_OK)
+		tell(d, "payments", LEVEL_FAIL, "keep a copy of .artui/artui.db and report this", "%s",
+		     err.text);
+	else if (list.n)
+		tell(d, "payments", LEVEL_WARN, "artui payments reconcile looks them up",
+		     "%zu are open or not seen on the chain yet", list.n);
+	else
+		tell(d, "payments", LEVEL_OK, NULL, "none is open");
+	payment_list_destroy(&list);
+}
+
 static void check_workspace(struct doctor *d)
 {
 	struct art_err err;
@@ -390,9 +452,15 @@ static void check_workspace(struct doctor *d)
 		tell(d, "config", LEVEL_FAIL, "correct the line; artui-config(5) lists the keys",
 		     "%s", err.text);
 	check_disk(d, here ? d->c->ws.dir : ".");
+	if (s == ART_OK) {
+		check_rules(d);
+		check_wallet(d);
+	}
 	if (!here)
 		return;
 	check_store(d);
+	if (d->c->store)
+		check_payments(d);
 	check_recipe(d);
 	check_engine(d);
 	if (s == ART_OK && !*config_text(d->c->config, CONFIG_TRAIN_COMMAND_KEY))

@@ -94,6 +94,31 @@ static const struct cli_option export_options[] = {
 	END,
 };
 
+static const struct cli_option fetch_options[] = {
+	{ "request", 'X', CLI_TEXT, "METHOD", 0, 0, "method; default GET, or POST with -d" },
+	{ "data", 'd', CLI_STRING, "BODY", 0, 0, "body to send; @FILE: from FILE, @-: standard input" },
+	{ "header", 'H', CLI_LIST, "'Name: value'", 0, 0, "header to send; may be repeated" },
+	{ "max-usd", 0, CLI_MONEY, "X", 0, 0, "pay up to X without asking, and never more" },
+	{ "dry-run", 0, CLI_FLAG, NULL, 0, 0, "tell the price; sign and pay nothing" },
+	{ "yes", 'y', CLI_FLAG, NULL, 0, 0, "answer yes where the policy would ask" },
+	{ "id", 0, CLI_TEXT, "NAME", 0, 0, "name of this request: one name is never paid twice at once" },
+	{ "wallet", 0, CLI_TEXT, "NAME", 0, 0, "wallet to pay with" },
+	{ "password-file", 0, CLI_TEXT, "FILE", 0, 0, "file with the wallet's password, readable by its owner alone" },
+	{ "password-fd", 0, CLI_INT, "N", 3, 1023, "open descriptor to read the password from" },
+	{ "timeout", 0, CLI_INT, "S", 1, 604800, "seconds for one request" },
+	{ "output", 'o', CLI_TEXT, "FILE", 0, 0, "write the body into FILE" },
+	JSON_OPTION,
+	END,
+};
+static const struct cli_option payments_options[] = {
+	JSON_OPTION,
+	{ "csv", 0, CLI_FLAG, NULL, 0, 0, "print CSV for bookkeeping, oldest first" },
+	{ "state", 0, CLI_TEXT, "STATE", 0, 0, "only this state" },
+	{ "match", 0, CLI_TEXT, "TEXT", 0, 0, "only with TEXT in URL, payee or transaction" },
+	{ "limit", 'n', CLI_INT, "N", 1, 1000000000, "the newest N" },
+	END,
+};
+
 static const struct cli_command commands[] = {
 	{ "", "", 0, 0, CLI_NEEDS_NOTHING, false, NULL, top_options,
 	  "the dashboard; with --headless --overnight a night without one", NULL },
@@ -135,6 +160,16 @@ static const struct cli_command commands[] = {
 	  "read results.tsv or results.jsonl, from here or elsewhere",
 	  "Imported numbers are claims: listed, never champion. All rows or none; rows known\n"
 	  "already are skipped. FILE may be -, standard input." },
+	{ "fetch", "URL", 1, 1, CLI_NEEDS_NOTHING, false, cmd_fetch, fetch_options,
+	  "ask for a URL, and pay for it over x402 when it asks for money",
+	  "A curl that can pay. What is about to be signed is shown in plain words first. Payments are\n"
+	  "held to the caps of the configuration, and one request is paid once at most: after a crash\n"
+	  "or a lost answer the same command sends the same signed payment again.\n"
+	  "Exit status: 0 the answer was 2xx, 1 it was not, 3 a rule refused to pay, 4 not 2xx and\n"
+	  "money may have moved (artui payments reconcile finds out)." },
+	{ "payments", "[reconcile]", 0, 1, CLI_NEEDS_NOTHING, false, cmd_payments, payments_options,
+	  "the ledger; with reconcile, look every doubt up on the chain",
+	  "Without a workspace, the user's own ledger. reconcile exits 4 while a payment is open." },
 	{ "doctor", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_doctor, json_options,
 	  "check terminal, workspace, store, disk, trainer, data, configuration", NULL },
 	{ "config", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_config, json_options,
@@ -215,7 +250,8 @@ void cli_print_help(FILE *to, const struct cli_command *cmd)
 	fputs("\n", to);
 	print_options(to, cmd->options);
 	print_options(to, global_options);
-	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage. man artui tells the rest.\n", to);
+	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 refused to pay, 4 payment unclear.\n"
+	      "man artui tells the rest.\n", to);
 }
 
 void cli_print_overview(FILE *to)
@@ -236,5 +272,6 @@ void cli_print_overview(FILE *to)
 	fputs("\nWithout a command:\n", to);
 	print_options(to, top_options);
 	print_options(to, global_options);
-	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage. man artui tells the rest.\n", to);
+	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 refused to pay, 4 payment unclear.\n"
+	      "man artui tells the rest.\n", to);
 }

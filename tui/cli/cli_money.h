@@ -1,0 +1,21 @@
+/*
+ * cli_money.h - what the commands about money share. Private to tui/cli.
+ */
+#ifndef TUI_CLI_CLI_MONEY_H
+#define TUI_CLI_CLI_MONEY_H
+
+#include "core/pay/purse.h"
+#include "store/json.h"
+#include "store/payments.h"
+#include "tui/cli/cli.h"
+
+/* Configuration and ledger: the workspace's, or outside of one the user's own. */
+ART_MUST_USE enum art_status cli_open_ledger(struct cli *c, struct art_err *err);
+/* --password-file and --password-fd of a command that has both. */
+struct wallet_password cli_password(const struct cli_args *a);
+/* One ledger row as the members of an open JSON object. */
+void cli_payment_json(struct json_out *o, const struct payment_row *row);
+/* A yes or no from the terminal, asked on stderr; no without a terminal. */
+bool cli_ask(const char *question);
+
+#endif
