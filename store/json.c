@@ -425,6 +425,13 @@ int json_count(const struct json *arr_or_obj)
 	return cJSON_GetArraySize(node(arr_or_obj));
 }
 
+struct json *json_detach(struct json *obj, const char *key)
+{
+	if (!json_is_object(obj))
+		return NULL;
+	return (struct json *)cJSON_DetachItemFromObjectCaseSensitive((cJSON *)obj, key);
+}
+
 const char *json_key(const struct json *member)
 {
 	return member ? node(member)->string : NULL;
@@ -531,6 +538,49 @@ static void put_quoted(struct art_buf *b, const char *s)
 	art_buf_put(b, "\"");
 }
 
+bool json_slice(const char *text, size_t len, const char *key, int index, size_t *at, size_t *n)
+{
+	struct scan s = { .text = text, .len = len, .wanted_key = SIZE_MAX };
+	bool object;
+
+	skip_space(&s);
+	object = peek(&s) == '{';
+	if (!object && (peek(&s) != '[' || key))
+		return false;
+	if (object && !key)
+		return false;
+	s.at++;
+	for (int i = 0;; i++) {
+		bool mine = !key && i == index;
+		size_t from;
+
+		skip_space(&s);
+		if (object) {
+			from = s.at;
+			if (peek(&s) != '"' || scan_string(&s) != ART_OK)
+				return false;
+			mine = s.at - from == strlen(key) + 2 &&
+			       !memcmp(text + from + 1, key, strlen(key));
+			skip_space(&s);
+			s.at++; /* the colon */
+			skip_space(&s);
+		}
+		from = s.at;
+		if (scan_value(&s) != ART_OK)
+			return false;
+		if (mine) {
+			*at = from;
+			*n = s.at - from;
+			while (*n && strchr(" \t\r\n", text[from + *n - 1]))
+				(*n)--;
+			return true;
+		}
+		if (peek(&s) != ',')
+			return false;
+		s.at++;
+	}
+}
+
 /* Comma, line break and key before a value. */
 static void begin_value(struct json_out *o, const char *key)
 {
@@ -634,6 +684,13 @@ void json_put_null(struct json_out *o, const char *key)
 {
 	begin_value(o, key);
 	art_buf_put(o->b, "null");
+}
+
+void json_put_raw(struct json_out *o, const char *key, const char *text, size_t n)
+{
+	begin_value(o, key);
+	if (art_buf_add(o->b, text, n))
+		art_die("a JSON text grew past its ceiling of %zu bytes", o->b->max);
 }
 
 void json_put_time(struct json_out *o, const char *key, int64_t at_us)

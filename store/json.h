@@ -22,6 +22,8 @@ const struct json *json_get(const struct json *obj, const char *key);
 const struct json *json_at(const struct json *arr, int i);
 const struct json *json_next(const struct json *j); /* the sibling after @j: json_at is linear in i */
 int json_count(const struct json *arr_or_obj);
+/* Takes the member @key out of @obj: the caller owns it now (json_free). NULL when absent. */
+struct json *json_detach(struct json *obj, const char *key);
 const char *json_key(const struct json *member); /* name of a member reached by json_at on an object */
 const char *json_str(const struct json *j);      /* NULL when not a string */
 bool json_is_object(const struct json *j);
@@ -30,6 +32,14 @@ bool json_is_null(const struct json *j);
 struct opt_f64 json_num(const struct json *j);
 struct opt_i64 json_int(const struct json *j);   /* whole numbers below 2^53 only: above, a double is not exact */
 bool json_bool(const struct json *j, bool absent);
+
+/*
+ * Where in @text, which json_parse took, the value of a member @key of the object at its top lies, or
+ * with @key NULL the element @index of the array: for passing a piece on byte for byte. A key is
+ * compared as written; one with escapes is not found.
+ */
+ART_MUST_USE bool json_slice(const char *text, size_t len, const char *key, int index, size_t *at,
+			     size_t *n);
 
 /*
  * Writer: commas and quoting are its business, nesting is the caller's. @key is NULL inside
@@ -53,6 +63,7 @@ void json_put_opt_f64(struct json_out *o, const char *key, struct opt_f64 v);
 void json_put_opt_i64(struct json_out *o, const char *key, struct opt_i64 v);
 void json_put_bool(struct json_out *o, const char *key, bool v);
 void json_put_null(struct json_out *o, const char *key);
+void json_put_raw(struct json_out *o, const char *key, const char *text, size_t n); /* valid JSON already */
 void json_put_time(struct json_out *o, const char *key, int64_t at_us); /* ISO; 0: null */
 
 #endif

@@ -33,8 +33,10 @@ const char *payment_state_text(enum payment_state s);
 ART_MUST_USE bool payment_state_parse(const char *text, enum payment_state *out);
 /*
  * Legal moves: reserved -> signed, refused; signed -> sent, refused; sent -> settled, refused, unknown,
- * expired; unknown -> settled, refused, expired; refused -> settled, expired (a seller that said no
- * and took it, or whose no became certain). settled and expired are final.
+ * expired; unknown -> settled, refused, expired; refused -> settled, unknown, expired (a seller that said
+ * no and took it, or whose no became certain); settled -> unknown, expired (a receipt that the chain does
+ * not bear out). Besides, payment_move holds that what is dead, and what the chain confirmed as settled,
+ * is final.
  */
 bool payment_may_move(enum payment_state from, enum payment_state to);
 
@@ -93,7 +95,7 @@ ART_MUST_USE enum art_status payment_sign(struct store *st, int64_t id, const ch
 /* Owns: *out. NOT_FOUND before SIGNED. */
 ART_MUST_USE enum art_status payment_header(struct store *st, int64_t id, char **out,
 					    struct art_err *err);
-/* Any other move; compare-and-set on @from (CONFLICT). Writes the event. Fields of @m that are zero or
+/* Any other move; compare-and-set on @from (CONFLICT, also for a row that is final). Writes the event. Fields of @m that are zero or
  * "" leave the row's. A move to the same state is allowed where it adds facts. */
 struct payment_move {
 	enum payment_state from, to;
@@ -115,8 +117,8 @@ ART_MUST_USE enum art_status payment_payee_known(struct store *st, uint64_t chai
 
 struct payment_query {
 	unsigned states;      /* bits 1 << state; 0: all */
-	bool unresolved;      /* only those the chain should be asked about: not dead, or settled
-	                       * and not checked; never RESERVED or SIGNED of a living owner */
+	bool unresolved;      /* only those whose end is not certain: not dead, and not settled by the
+	                       * chain's own word. Some may have a living owner: see pay_reconcile */
 	char match[64];       /* substring of url, payee, transaction */
 	int64_t limit;        /* newest so many; 0: all */
 };

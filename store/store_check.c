@@ -34,6 +34,19 @@ static const char *const invariants[] = {
 	" ON r.experiment_id = e.id WHERE e.runs <> coalesce(r.n, 0)"
 	" OR e.runs_live <> coalesce(r.live, 0)"
 	" OR abs(e.seconds - coalesce(r.s, 0.0)) > 1e-6 * (1.0 + e.seconds)",
+
+	"SELECT 'payment ' || id, 'is ' || state || ' without the signed payment that was sent'"
+	" FROM payment WHERE header IS NULL AND (state IN ('signed', 'sent', 'settled', 'unknown')"
+	" OR (state = 'refused' AND dead = 0))",
+
+	"SELECT 'payment ' || id, 'is ' || state || ' and called dead' FROM payment"
+	" WHERE dead = 1 AND state NOT IN ('refused', 'expired')",
+
+	"SELECT 'payment ' || id, 'is expired and still counted' FROM payment"
+	" WHERE dead = 0 AND state = 'expired'",
+
+	"SELECT 'payment ' || id, 'is ' || state || ' and has no time of sending' FROM payment"
+	" WHERE sent_at IS NULL AND state IN ('sent', 'settled', 'unknown', 'expired')",
 };
 
 struct report {

@@ -219,8 +219,51 @@ static const char schema_v1[] =
 	"  at INTEGER PRIMARY KEY\n"
 	") STRICT;\n";
 
+static const char schema_v2[] =
+	/* The ledger. "dead": can never be taken again, and counts under no cap. */
+	"CREATE TABLE payment (\n"
+	"  id             INTEGER PRIMARY KEY,\n"
+	"  state          TEXT NOT NULL CHECK (state IN ('reserved', 'signed', 'sent', 'settled',\n"
+	"                 'refused', 'expired', 'unknown')),\n"
+	"  amount         INTEGER NOT NULL CHECK (amount > 0),  -- millionths of a dollar\n"
+	"  chain_id       INTEGER NOT NULL,\n"
+	"  network        TEXT NOT NULL,\n"
+	"  asset          TEXT NOT NULL,\n"
+	"  pay_to         TEXT NOT NULL,\n"
+	"  payer          TEXT NOT NULL,\n"
+	"  nonce          TEXT NOT NULL CHECK (length(nonce) = 66),\n"
+	"  valid_after    INTEGER NOT NULL,  -- seconds since 1970, as the authorization has them\n"
+	"  valid_before   INTEGER NOT NULL,\n"
+	"  x402_version   INTEGER NOT NULL,\n"
+	"  method         TEXT NOT NULL,\n"
+	"  url            TEXT NOT NULL,\n"
+	"  request_sha256 TEXT NOT NULL CHECK (length(request_sha256) = 64),\n"
+	"  run_id         INTEGER REFERENCES run (id),\n"
+	"  payment_id     TEXT NOT NULL UNIQUE,\n"
+	"  header         TEXT,              -- the signed payment as it is sent; NULL: none yet\n"
+	"  status         INTEGER,           -- of the last HTTP answer\n"
+	"  tx             TEXT NOT NULL DEFAULT '',\n"
+	"  reason         TEXT NOT NULL DEFAULT '',\n"
+	"  dead           INTEGER NOT NULL DEFAULT 0 CHECK (dead IN (0, 1)),\n"
+	"  checked        INTEGER NOT NULL DEFAULT 0 CHECK (checked IN (0, 1)),\n"
+	"  created_at     INTEGER NOT NULL,\n"
+	"  sent_at        INTEGER,\n"
+	"  ended_at       INTEGER,\n"
+	"  UNIQUE (payer, nonce)\n"
+	") STRICT;\n"
+	/* Money moves at most once for one request, and for one run. */
+	"CREATE UNIQUE INDEX payment_open ON payment (request_sha256)\n"
+	"  WHERE dead = 0 AND state <> 'settled';\n"
+	"CREATE UNIQUE INDEX payment_run ON payment (run_id) WHERE run_id IS NOT NULL AND dead = 0;\n"
+	/* What counts under the caps, and what is still to be found out. */
+	"CREATE INDEX payment_counts ON payment (created_at, pay_to, amount) WHERE dead = 0;\n"
+	"CREATE INDEX payment_unresolved ON payment (id)\n"
+	"  WHERE dead = 0 AND NOT (state = 'settled' AND checked = 1);\n"
+	"CREATE INDEX payment_payee ON payment (chain_id, pay_to) WHERE state = 'settled';\n";
+
 static const char *const migrations[] = {
 	schema_v1,
+	schema_v2,
 };
 
 int store_schema_version(void)

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The test command behind `make check`: builds what tests need, runs them, counts.
 #   check.sh all    lint, gcc and clang with -Werror, unit tests under ASan+UBSan, TSan subset, fuzz
-#                   corpora, screens, command line, kill -9, PyTorch parity
+#                   corpora, screens, command line, kill -9, x402 against its reference
+#                   implementation on a real chain, PyTorch parity
 #   check.sh fast   lint and unit tests;   fault  200 kills;   tsan  threads only
 # A test program is counted by cmocka's closing lines, a script by its lines "ok NAME", "FAIL NAME",
 # "SKIP NAME: why". A program that fails without a counted failure counts as one. The last line is
@@ -59,8 +60,9 @@ units() {
 }
 tsan() {
 	build build-tsan BUILD=build/tsan SAN=thread CFLAGS='-O1 -g' \
-		build/tsan/tests/test_store build/tsan/tests/test_bell build/tsan/tests/test_core
-	for n in test_store test_bell test_core; do step "tsan-$n" "build/tsan/tests/$n"; done
+		build/tsan/tests/test_store build/tsan/tests/test_bell build/tsan/tests/test_core \
+		build/tsan/tests/test_http
+	for n in test_store test_bell test_core test_http; do step "tsan-$n" "build/tsan/tests/$n"; done
 }
 fuzz_corpora() {
 	for f in tests/fuzz/fuzz_*.c; do
@@ -81,10 +83,13 @@ all)
 	for t in $(ls tests/cli/*.sh | grep -v /lib.sh); do BIN=build/release step "cli-$(basename "$t" .sh)" sh "$t"; done
 	BIN=build/release step screens sh tests/screens/run.sh
 	BIN=build/release step kill-9 sh tests/fault/kill_night.sh 12
+	BIN=build/release step x402-lab sh tests/interop/x402/run.sh
+	BIN=build/release step kill-9-pay sh tests/fault/kill_pay.sh 12
 	BIN=build/release LIMIT=1500 step pytorch-parity /usr/bin/python3 tests/interop/parity.py
 	;;
 fast) release; BUILD=build/release step lint tests/lint.sh; asan; units ;;
-fault) release; BIN=build/release LIMIT=5400 step kill-9 sh tests/fault/kill_night.sh 200 ;;
+fault) release; BIN=build/release LIMIT=5400 step kill-9 sh tests/fault/kill_night.sh 200
+	BIN=build/release LIMIT=5400 step kill-9-pay sh tests/fault/kill_pay.sh 200 ;;
 tsan) tsan ;;
 *) echo "usage: check.sh all|fast|fault|tsan" >&2; exit 2 ;;
 esac

@@ -19,6 +19,7 @@
 
 #include "core/core.h"
 #include "core/exec/job.h"
+#include "core/pay/signer.h"
 #include "store/events.h"
 #include "tui/cli/cli.h"
 #include "tui/screen/screen.h"
@@ -377,6 +378,9 @@ int main(int argc, char **argv)
 	/* The launcher of a training child: before anything that a child should not inherit. */
 	if (argc > 1 && strcmp(argv[1], "__job") == 0)
 		return job_launcher_main(argc, argv);
+	/* The process that holds a key: before anything from outside was read. */
+	if (argc > 1 && strcmp(argv[1], "__signer") == 0)
+		return signer_main(argc, argv);
 	setlocale(LC_CTYPE, "");
 	cli_init(&c);
 	rc = argc > 0 ? dispatch(&c, argc - 1, argv + 1) : CLI_USAGE;

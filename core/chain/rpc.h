@@ -47,7 +47,7 @@ struct rpc_block {
 	uint64_t number;
 	int64_t timestamp; /* seconds */
 };
-/* @tag: "latest", "safe", "finalized". */
+/* @tag: "latest", "safe", "finalized". NOT_FOUND when the node has no such block. */
 ART_MUST_USE enum art_status rpc_block(const struct rpc *r, const char *tag, struct rpc_block *out,
 				       struct art_err *err);
 ART_MUST_USE enum art_status rpc_eth_balance(const struct rpc *r, const struct eth_address *who,
@@ -55,7 +55,7 @@ ART_MUST_USE enum art_status rpc_eth_balance(const struct rpc *r, const struct e
 
 /* Logs. At most @max rows are kept; more is LIMIT. */
 struct rpc_log {
-	uint64_t block;
+	uint64_t block, index; /* @index: place among the block's logs */
 	struct eth_word tx, topics[4];
 	int n_topics;
 	struct eth_address address;
@@ -65,7 +65,9 @@ struct rpc_logs {
 	struct rpc_log *rows;
 	size_t n, cap;
 };
-/* @topics: NULL entries match anything. INVALID, REFUSED (range too wide: the caller halves it). */
+/* Blocks @from to @to, both included. @address NULL: any; @topics: NULL entries match anything. What
+ * comes back has been compared with what was asked (INVALID). REFUSED: range too wide, the caller
+ * halves it. Owns: rows, free with rpc_logs_destroy; none on failure. */
 ART_MUST_USE enum art_status rpc_get_logs(const struct rpc *r, const struct eth_address *address,
 					  const struct eth_word *const topics[4], uint64_t from,
 					  uint64_t to, size_t max, struct rpc_logs *out,
@@ -82,6 +84,8 @@ ART_MUST_USE enum art_status rpc_estimate_gas(const struct rpc *r, const struct 
 /* Suggested tip and base fee of the next block, wei. */
 ART_MUST_USE enum art_status rpc_fees(const struct rpc *r, struct u256 *base_fee, struct u256 *tip,
 				      struct art_err *err);
+/* @hash is that of @raw, computed here and filled in every case: after NET the transaction may have
+ * been taken, and rpc_receipt tells. A node that has it already is OK. */
 ART_MUST_USE enum art_status rpc_send_raw(const struct rpc *r, const struct art_buf *raw,
 					  struct eth_word *hash, struct rpc_error *re,
 					  struct art_err *err);

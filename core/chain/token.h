@@ -6,6 +6,8 @@
 #ifndef CORE_CHAIN_TOKEN_H
 #define CORE_CHAIN_TOKEN_H
 
+#include "core/chain/eip712.h"
+#include "core/chain/keys.h"
 #include "core/chain/rpc.h"
 
 /* NOT_FOUND when there is no contract at @token. */

@@ -154,7 +154,7 @@ static void show_preview(const struct pay *p, const struct pay_call *call,
 	eth_address_text(&out->terms.pay_to, payee);
 	art_buf_init(&b, 16384);
 	if (payment_spent(p->store, payee, &p->policy->caps, &w, &spent, NULL) == ART_OK) {
-		policy_preview(&b, p->policy, &out->terms, call->method ? call->method : "GET",
+		policy_preview(&b, &out->terms, call->method ? call->method : "GET",
 			       call->url, w.now_us / 1000000 + out->terms.max_timeout_s, &spent,
 			       known);
 		call->preview(call->arg, b.data ? b.data : "");

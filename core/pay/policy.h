@@ -41,8 +41,8 @@ enum policy_answer policy_judge(const struct policy *p, const struct policy_fact
 
 /* What is about to be signed, in plain words, several lines: amount, payee, chain, expiry, what for, what
  * is left under each cap. */
-void policy_preview(struct art_buf *out, const struct policy *p, const struct x402_terms *t,
-		    const char *method, const char *url, int64_t valid_before,
+void policy_preview(struct art_buf *out, const struct x402_terms *t, const char *method,
+		    const char *url, int64_t valid_before,
 		    const struct payment_spent *spent, bool payee_paid_before);
 
 #endif

@@ -11,7 +11,8 @@
  *   - an EIP-1559 transaction that calls a function of its list, without value, with a fee ceiling.
  * The journal (state_dir/signer-<address>.log) is append-only, one record a signature, each sealed by
  * an HMAC over itself and its predecessor under a key derived from the private key; written and
- * synced *before* the signature leaves. Asking again for the very same authorization gives the very
+ * synced *before* the signature leaves (with a remote signer, which has no key here, the seal is under a
+ * constant: a checksum). Asking again for the very same authorization gives the very
  * same signature (RFC 6979) and no new record: so a crash between signing and storing costs nothing.
  * Several signers of one wallet share the journal under a lock.
  *
@@ -90,7 +91,7 @@ int signer_main(int argc, char **argv);
 
 /*
  * The frozen flag, one for all wallets of this user: a file in the state directory that every signer
- * holds mapped and looks at before each signature. A missing or removed file counts as frozen once a
+ * holds open and reads before each signature. A file that was removed or emptied counts as frozen once a
  * signer has it open. freeze and thaw act on running signers at once.
  */
 ART_MUST_USE enum art_status signer_freeze(const char *state_dir, bool frozen, struct art_err *err);

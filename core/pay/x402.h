@@ -18,14 +18,17 @@
 #define X402_BODY_MAX (256u << 10)   /* a 402's body that is looked at */
 #define X402_REASON_MAX 200
 
-/* One way to pay, as the seller offers it. Texts are cleaned; the JSON is kept verbatim beside it. */
+/*
+ * One way to pay, as the seller offers it; the JSON is kept verbatim beside it. A text that had to be
+ * cleaned or cut begins with '?', so that it equals nothing it is compared with.
+ */
 struct x402_accept {
-	char scheme[32], network[64], amount[U256_TEXT + 1]; /* v1's maxAmountRequired is amount */
+	char scheme[32], network[64], amount[U256_TEXT + 1]; /* maxAmountRequired (v1) is amount too */
 	char asset[64], pay_to[64];
 	char name[64], version[16];        /* extra.name, extra.version; "" absent. extra.eip712Domain is read too */
 	char flow[32];                     /* extra.paymentFlow; "" absent */
 	char method[32];                   /* extra.assetTransferMethod; "" absent: eip3009 */
-	int64_t max_timeout_s;             /* -1 absent or no number */
+	int64_t max_timeout_s;             /* -1 absent; -2 no whole number, or below zero */
 	size_t raw_at, raw_len;            /* of this entry's JSON in challenge.text */
 };
 struct x402_challenge {

@@ -110,6 +110,17 @@ static const struct cli_option fetch_options[] = {
 	JSON_OPTION,
 	END,
 };
+static const struct cli_option wallet_options[] = {
+	{ "private-key-file", 0, CLI_TEXT, "FILE", 0, 0, "import the key in FILE (64 hex digits); -: standard input" },
+	{ "keystore", 0, CLI_TEXT, "FILE", 0, 0, "import this keystore file of geth, foundry or artui" },
+	{ "password-file", 0, CLI_TEXT, "FILE", 0, 0, "file with the wallet's password, readable by its owner alone" },
+	{ "password-fd", 0, CLI_INT, "N", 3, 1023, "open descriptor to read the password from" },
+	{ "kdf", 0, CLI_CHOICE, "scrypt|pbkdf2", 0, 0, "how the password becomes a key (scrypt)" },
+	{ "work", 0, CLI_INT, "N", 2, 10000000, "scrypt's n or PBKDF2's rounds (262144); less is weaker" },
+	{ "chain", 0, CLI_TEXT, "NAME", 0, 0, "balance on this chain alone" },
+	JSON_OPTION,
+	END,
+};
 static const struct cli_option payments_options[] = {
 	JSON_OPTION,
 	{ "csv", 0, CLI_FLAG, NULL, 0, 0, "print CSV for bookkeeping, oldest first" },
@@ -160,6 +171,11 @@ static const struct cli_command commands[] = {
 	  "read results.tsv or results.jsonl, from here or elsewhere",
 	  "Imported numbers are claims: listed, never champion. All rows or none; rows known\n"
 	  "already are skipped. FILE may be -, standard input." },
+	{ "wallet", "create|import|list|address|balance|signatures [NAME]", 1, 2, CLI_NEEDS_NOTHING, false,
+	  cmd_wallet, wallet_options, "the keys to pay with, what they hold and what they signed",
+	  "Wallets are keystore files (version 3) as geth and foundry write and read them. A password\n"
+	  "comes from the terminal, a file or a descriptor; a raw key from a file or standard input;\n"
+	  "neither ever from the command line." },
 	{ "fetch", "URL", 1, 1, CLI_NEEDS_NOTHING, false, cmd_fetch, fetch_options,
 	  "ask for a URL, and pay for it over x402 when it asks for money",
 	  "A curl that can pay. What is about to be signed is shown in plain words first. Payments are\n"
@@ -170,6 +186,10 @@ static const struct cli_command commands[] = {
 	{ "payments", "[reconcile]", 0, 1, CLI_NEEDS_NOTHING, false, cmd_payments, payments_options,
 	  "the ledger; with reconcile, look every doubt up on the chain",
 	  "Without a workspace, the user's own ledger. reconcile exits 4 while a payment is open." },
+	{ "freeze", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_freeze, json_options,
+	  "sign nothing from now on, in any process of this user", NULL },
+	{ "thaw", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_freeze, json_options,
+	  "sign again", NULL },
 	{ "doctor", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_doctor, json_options,
 	  "check terminal, workspace, store, disk, trainer, data, configuration", NULL },
 	{ "config", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_config, json_options,

@@ -1,0 +1,452 @@
+/*
+ * http_transfer.c - one transfer: its handle, what comes back, and what its end means.
+ *
+ * Layer: core. The end is told in facts that paying relies on: a request is "not sent" only when libcurl
+ * never came to the point of sending it.
+ */
+#include "core/net/http_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEADLINE_MS 30000
+#define CONNECT_MS 10000
+#define BODY_MAX (1u << 20)
+
+/* Sent to the origin that was named, to no other. */
+static const char *const private_headers[] = { "Authorization", "Cookie", "PAYMENT-SIGNATURE",
+					       "X-PAYMENT", "Proxy-Authorization" };
+
+static bool header_is(const char *line, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncasecmp(line, name, n) && line[n] == ':';
+}
+
+/* ---- what was asked ---------------------------------------------------------------------------- */
+
+static enum art_status check_headers(const struct http_request *q, struct art_err *err)
+{
+	for (int i = 0; i < q->n_headers; i++) {
+		const char *h = q->headers[i];
+
+		if (strpbrk(h, "\r\n") || !strchr(h, ':') || h[0] == ':')
+			return art_fail(err, ART_INVALID,
+					"a header must be one line 'Name: value', not '%.80s'", h);
+	}
+	return ART_OK;
+}
+
+static enum art_status check_url(const char *url, bool plain_only_loopback, struct art_err *err)
+{
+	struct http_url u;
+	enum art_status s = http_url_parse(url, &u, err);
+
+	if (s == ART_OK && plain_only_loopback && !strcmp(u.scheme, "http") &&
+	    !http_host_is_loopback(u.host))
+		s = art_fail(err, ART_REFUSED, "%.150s: only https goes beyond this machine here",
+			     u.host);
+	return s;
+}
+
+static bool is_idempotent(const char *method)
+{
+	static const char *const safe[] = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS" };
+
+	for (size_t i = 0; i < ART_COUNT(safe); i++)
+		if (!strcmp(method, safe[i]))
+			return true;
+	return false;
+}
+
+enum art_status transfer_new(struct transfer **out, const struct http_request *q,
+			     struct art_err *err)
+{
+	struct transfer *t;
+	enum art_status s = check_headers(q, err);
+
+	if (s == ART_OK)
+		s = check_url(q->url, q->plain_only_loopback, err);
+	if (s != ART_OK)
+		return s;
+	t = art_alloc(1, sizeof(*t));
+	t->method = art_strdup(q->method ? q->method : "GET");
+	t->url = art_strdup(q->url);
+	t->headers = art_alloc((size_t)q->n_headers + 1, sizeof(*t->headers));
+	for (int i = 0; i < q->n_headers; i++)
+		t->headers[t->n_headers++] = art_strdup(q->headers[i]);
+	if (q->body) {
+		t->body = art_alloc(q->body_len + 1, 1);
+		memcpy(t->body, q->body, q->body_len);
+		t->body_len = q->body_len;
+	}
+	t->deadline_mono_us = art_mono_us() + (q->deadline_ms ? q->deadline_ms : DEADLINE_MS) * 1000;
+	t->connect_ms = q->connect_ms ? q->connect_ms : CONNECT_MS;
+	t->idle_ms = q->idle_ms;
+	t->max_body = q->max_body ? q->max_body : BODY_MAX;
+	t->max_redirects = q->max_redirects;
+	t->attempts = q->attempts ? q->attempts : 1;
+	t->refuse_private = q->refuse_private;
+	t->plain_only_loopback = q->plain_only_loopback;
+	t->idempotent = is_idempotent(t->method);
+	t->same_origin = true;
+	http_response_init(&t->r);
+	*out = t;
+	return ART_OK;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (!t)
+		return;
+	curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->list);
+	for (int i = 0; i < t->n_headers; i++) {
+		explicit_bzero(t->headers[i], strlen(t->headers[i]));
+		free(t->headers[i]);
+	}
+	free(t->headers);
+	free(t->method);
+	free(t->url);
+	free(t->body);
+	http_response_destroy(&t->r);
+	free(t);
+}
+
+/* ---- what comes back --------------------------------------------------------------------------- */
+
+static void drop_headers(struct http_response *r)
+{
+	for (int i = 0; i < r->n_headers; i++)
+		free(r->headers[i]);
+	r->n_headers = 0;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n;
+	char *line, *colon;
+
+	t->header_bytes += len;
+	if (t->header_bytes > HTTP_HEADER_BYTES) {
+		t->headers_too_large = true;
+		return 0;
+	}
+	while (len && strchr("\r\n", p[len - 1]))
+		len--;
+	/* A status line begins a new block: what a 100 or 103 said before is not the answer. */
+	if (len >= 5 && !memcmp(p, "HTTP/", 5)) {
+		drop_headers(&t->r);
+		return size * n;
+	}
+	colon = len ? memchr(p, ':', len) : NULL;
+	if (!colon)
+		return size * n;
+	if (t->r.n_headers == HTTP_HEADERS_MAX) {
+		t->headers_too_large = true;
+		return 0;
+	}
+	line = art_alloc(len + 1, 1);
+	memcpy(line, p, len);
+	for (char *c = line; *c && *c != ':'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + 32);
+	t->r.headers[t->r.n_headers++] = line;
+	return size * n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	if (art_buf_add(&t->r.body, p, size * n) == ART_OK)
+		return size * n;
+	/* What fits is kept: the beginning of an over-long answer says whose fault it is. */
+	if (art_buf_add(&t->r.body, p, t->r.body.max - t->r.body.len) != ART_OK)
+		t->r.body.len = t->r.body.max;
+	t->body_too_large = true;
+	return 0;
+}
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct transfer *t = arg;
+
+	(void)purpose;
+	if (t->refuse_private && http_address_is_private(&a->addr)) {
+		t->private_refused = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* ---- the handle -------------------------------------------------------------------------------- */
+
+static bool is_private_header(const char *line)
+{
+	for (size_t i = 0; i < ART_COUNT(private_headers); i++)
+		if (header_is(line, private_headers[i]))
+			return true;
+	return false;
+}
+
+/* True when a payment or credential is among the headers. */
+static bool fill_headers(struct transfer *t)
+{
+	bool secret = false;
+	struct curl_slist *list = NULL;
+
+	for (int i = 0; i < t->n_headers; i++) {
+		const char *h = t->headers[i];
+		size_t n = strcspn(h, ":");
+		char *empty = NULL;
+
+		secret |= is_private_header(h);
+		if (!t->same_origin && is_private_header(h))
+			continue;
+		/* "Name:" would make libcurl drop a header of its own; "Name;" sends it empty. */
+		if (h[n] && !h[n + 1 + strspn(h + n + 1, " \t")]) {
+			empty = art_printf("%.*s;", (int)n, h);
+			h = empty;
+		}
+		list = curl_slist_append(list, h);
+		free(empty);
+		if (!list)
+			art_die("out of memory");
+	}
+	list = curl_slist_append(list, "Expect:");
+	if (!list)
+		art_die("out of memory");
+	curl_slist_free_all(t->list);
+	t->list = list;
+	return secret;
+}
+
+static void set_method(struct transfer *t)
+{
+	CURL *e = t->easy;
+
+	if (!strcmp(t->method, "HEAD")) {
+		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+	} else if (t->body || !strcmp(t->method, "POST")) {
+		curl_easy_setopt(e, CURLOPT_POST, 1L);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body ? t->body : "");
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, t->method);
+	} else {
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, t->method);
+	}
+}
+
+static void set_limits(struct transfer *t, bool secret)
+{
+	CURL *e = t->easy;
+	int64_t left = (t->deadline_mono_us - art_mono_us()) / 1000;
+	int64_t connect = t->connect_ms < left ? t->connect_ms : left;
+
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect > 0 ? connect : 1));
+	if (t->idle_ms) {
+		curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)((t->idle_ms + 999) / 1000));
+	}
+	/* On a kept connection that turns out dead libcurl would send the request a second time by
+	 * itself: not with money in it, nor where twice is not the same as once. */
+	if (secret || !t->idempotent)
+		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+enum art_status transfer_begin(struct transfer *t, const char *user_agent)
+{
+	struct http_url u;
+	enum art_status s = check_url(t->url, t->plain_only_loopback, &t->err);
+	CURL *e;
+
+	if (s != ART_OK || http_url_parse(t->url, &u, &t->err) != ART_OK) {
+		t->status = s != ART_OK ? s : ART_INVALID;
+		t->r.trouble = t->r.redirects ? HTTP_BAD_ANSWER : HTTP_NOT_SENT;
+		return t->status;
+	}
+	e = t->easy = curl_easy_init();
+	if (!e)
+		art_die("out of memory");
+	drop_headers(&t->r);
+	art_buf_destroy(&t->r.body);
+	art_buf_init(&t->r.body, t->max_body);
+	t->header_bytes = 0;
+	t->r.attempts++;
+	art_copy(t->r.url, sizeof(t->r.url), t->url);
+	set_limits(t, fill_headers(t));
+	set_method(t);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(e, CURLOPT_URL, t->url);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->list);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, user_agent);
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+	/* Credentials in ~/.netrc and the like are nobody's business here. */
+	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	if (http_host_is_loopback(u.host) || t->refuse_private)
+		curl_easy_setopt(e, CURLOPT_PROXY, "");
+	return ART_OK;
+}
+
+/* ---- its end ----------------------------------------------------------------------------------- */
+
+static void note_facts(struct transfer *t)
+{
+	curl_off_t total = 0, first = 0;
+	long status = 0;
+	char *ip = NULL;
+
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total);
+	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
+	t->r.status = (int)status;
+	t->r.total_us += total;
+	t->r.first_byte_us = first;
+	art_copy(t->r.address, sizeof(t->r.address), ip ? ip : "");
+}
+
+static bool can_have_left(struct transfer *t)
+{
+	curl_off_t pretransfer = 0;
+	long bytes = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &bytes);
+	return pretransfer > 0 || bytes > 0;
+}
+
+static enum http_trouble trouble_of(struct transfer *t, CURLcode code)
+{
+	if (code == CURLE_OK)
+		return HTTP_ANSWERED;
+	if (t->body_too_large || t->headers_too_large)
+		return HTTP_BAD_ANSWER;
+	if (!can_have_left(t))
+		return HTTP_NOT_SENT;
+	switch ((int)code) {
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_WRITE_ERROR:
+		return HTTP_BAD_ANSWER;
+	}
+	return HTTP_MAYBE_SENT;
+}
+
+
+static enum art_status explain(struct transfer *t, CURLcode code)
+{
+	struct http_url u = { { 0 }, { 0 }, { 0 }, 0 };
+
+	(void)!http_url_parse(t->url, &u, NULL);
+	if (t->private_refused)
+		return art_fail(&t->err, ART_REFUSED,
+				"%.150s: its address is private or of this machine", u.host);
+	if (t->body_too_large)
+		return art_fail(&t->err, ART_LIMIT, "%.150s: the answer is larger than %zu bytes",
+				u.host, t->max_body);
+	if (t->headers_too_large)
+		return art_fail(&t->err, ART_LIMIT, "%.150s: the answer's headers are more than %d "
+				"lines or %u bytes", u.host, HTTP_HEADERS_MAX, HTTP_HEADER_BYTES);
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return art_fail(&t->err, ART_NET, "%.150s: no whole answer in time%s", u.host,
+				t->r.trouble == HTTP_NOT_SENT ? " (not even a connection)" : "");
+	return art_fail(&t->err, ART_NET, "%.120s port %d: %.100s", u.host, u.port,
+			curl_easy_strerror(code));
+}
+
+static bool is_redirect(int status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Whether the answer sends us on, and may. A redirect that is not followed is the answer. */
+static bool redirect(struct transfer *t)
+{
+	char *to = NULL;
+	bool safe = !strcmp(t->method, "GET") || !strcmp(t->method, "HEAD");
+
+	if (!is_redirect(t->r.status) || !safe || t->r.redirects >= t->max_redirects)
+		return false;
+	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
+	if (!to || !*to || strlen(to) >= HTTP_URL_MAX ||
+	    (!strncasecmp(t->url, "https:", 6) && strncasecmp(to, "https:", 6)))
+		return false;
+	t->same_origin = t->same_origin && http_same_origin(t->url, to);
+	to = art_strdup(to);
+	free(t->url);
+	t->url = to;
+	t->r.redirects++;
+	t->r.attempts--; /* it counts again when it begins */
+	t->start_at = 0;
+	return true;
+}
+
+static bool retry(struct transfer *t)
+{
+	struct art_rng rng;
+	struct http_facts f = {
+		.trouble = t->r.trouble, .status = t->r.status, .idempotent = t->idempotent,
+		.attempt = t->r.attempts, .attempts = t->attempts,
+		.retry_after_ms = http_retry_after_ms(&t->r, art_now_us()),
+		.left_ms = (t->deadline_mono_us - art_mono_us()) / 1000,
+	};
+	struct http_retry again;
+
+	if (t->private_refused)
+		return false;
+	art_rng_seed(&rng, art_mix64(t->id, (uint64_t)art_mono_us()));
+	f.jitter = art_rng_f64(&rng);
+	again = http_retry_decide(&f);
+	t->start_at = art_mono_us() + again.wait_ms * 1000;
+	return again.again;
+}
+
+bool transfer_end(struct transfer *t, CURLcode code)
+{
+	bool on;
+
+	note_facts(t);
+	t->r.trouble = trouble_of(t, code);
+	t->status = code == CURLE_OK ? ART_OK : explain(t, code);
+	/* An answer that names a private address is one that was not allowed to. */
+	if (t->private_refused && t->r.redirects)
+		t->r.trouble = HTTP_BAD_ANSWER;
+	on = (code == CURLE_OK && redirect(t)) || retry(t);
+	curl_easy_cleanup(t->easy);
+	t->easy = NULL;
+	return !on;
+}
+
+void transfer_stop(struct transfer *t, enum art_status s, const char *why)
+{
+	if (t->easy) {
+		t->r.trouble = can_have_left(t) ? HTTP_STOPPED : HTTP_NOT_SENT;
+		curl_easy_cleanup(t->easy);
+		t->easy = NULL;
+	} else if (!t->r.attempts) {
+		t->r.trouble = HTTP_NOT_SENT;
+	} else if (t->r.trouble == HTTP_ANSWERED && t->status == ART_OK) {
+		t->r.trouble = HTTP_STOPPED;
+	}
+	t->status = art_fail(&t->err, s, "%s", why);
+}
