@@ -32,7 +32,8 @@ CLI_SRC := $(wildcard tui/cli/*.c)
 TRAIN_SRC := $(filter-out worker/train/main.c,$(wildcard worker/train/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-TOOL_SRC := $(wildcard tests/screens/*.c tests/fault/*.c tests/interop/*.c tests/bench/bench_*.c)
+TOOL_SRC := $(filter-out tests/fault/pay_shim.c,$(wildcard tests/screens/*.c tests/fault/*.c tests/interop/*.c \
+	tests/bench/bench_*.c))
 C_SRC := $(STORE_SRC) $(CORE_SRC) $(SCREEN_SRC) $(CLI_SRC) $(TRAIN_SRC) tui/main.c worker/train/main.c
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

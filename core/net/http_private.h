@@ -31,7 +31,7 @@ struct transfer {
 	bool cancelled;
 	struct http_response r;
 	size_t header_bytes;
-	bool body_too_large, headers_too_large, private_refused;
+	bool body_too_large, headers_ended, headers_too_large, private_refused;
 	enum art_status status;
 	struct art_err err;
 };

@@ -141,8 +141,10 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	}
 	while (len && strchr("\r\n", p[len - 1]))
 		len--;
+	t->headers_ended |= !len;
 	/* A status line begins a new block: what a 100 or 103 said before is not the answer. */
 	if (len >= 5 && !memcmp(p, "HTTP/", 5)) {
+		t->headers_ended = false;
 		drop_headers(&t->r);
 		return size * n;
 	}
@@ -281,6 +283,7 @@ enum art_status transfer_begin(struct transfer *t, const char *user_agent)
 	art_buf_destroy(&t->r.body);
 	art_buf_init(&t->r.body, t->max_body);
 	t->header_bytes = 0;
+	t->headers_ended = false;
 	t->r.attempts++;
 	art_copy(t->r.url, sizeof(t->r.url), t->url);
 	set_limits(t, fill_headers(t));
@@ -425,6 +428,9 @@ bool transfer_end(struct transfer *t, CURLcode code)
 {
 	bool on;
 
+	/* libcurl takes a connection that closes amid the headers for the end of an answer. */
+	if (code == CURLE_OK && !t->headers_ended)
+		code = CURLE_PARTIAL_FILE;
 	note_facts(t);
 	t->r.trouble = trouble_of(t, code);
 	t->status = code == CURLE_OK ? ART_OK : explain(t, code);

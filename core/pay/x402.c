@@ -16,15 +16,18 @@
 
 /* ---- reading ----------------------------------------------------------------------------------- */
 
-/* A word of the protocol into @dst: as it is, or marked so that it equals nothing. "" when absent. */
+/* A word of the protocol into @dst: as it is, or marked so that it equals nothing. "" when absent or null. */
 static void take_word(const struct json *j, char *dst, size_t size)
 {
 	const char *s = json_str(j);
 	size_t n;
 
 	dst[0] = 0;
-	if (!s)
+	if (!s) {
+		if (j && !json_is_null(j))
+			art_copy(dst, size, "?");
 		return;
+	}
 	n = art_text_clean(dst, size, s, strlen(s), false);
 	if (n == strlen(s) && !memcmp(dst, s, n))
 		return;
