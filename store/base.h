@@ -162,6 +162,9 @@ bool art_utf8_valid(const char *s, size_t n, size_t *bad_at);
  */
 size_t art_text_clean(char *dst, size_t dst_size, const char *src, size_t src_len,
 		      bool keep_newlines);
+/* Whether @cp can act on a terminal or a reader unseen: control characters, line separators, bidi and
+ * zero-width controls, invisible characters. */
+bool art_text_is_hidden(uint32_t cp);
 /* Terminal columns of clean UTF-8 text (wide = 2, combining = 0), locale-independent. */
 int art_text_columns(const char *s);
 /* Bytes of the longest prefix of @s that takes at most @columns; *used gets its columns. */

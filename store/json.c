@@ -490,26 +490,38 @@ static void new_line(struct json_out *o)
 		art_buf_putf(o->b, "\n%*s", 2 * o->depth, "");
 }
 
-/* The longest run of @s that goes out as it is: valid UTF-8 without '"', '\\' and controls. */
+/* The longest run of @s that goes out as it is: valid UTF-8 without '"', '\\' and what is hidden: JSON on a
+ * terminal must not act on it either. */
 static size_t plain_run(const char *s, size_t n)
 {
 	size_t i = 0;
 
 	while (i < n) {
-		unsigned char c = (unsigned char)s[i];
-		int len = art_utf8_decode(s + i, n - i, NULL);
+		uint32_t c;
+		int len = art_utf8_decode(s + i, n - i, &c);
 
-		if (!len || c < 0x20 || c == 0x7f || c == '"' || c == '\\')
+		if (!len || c == '"' || c == '\\' || art_text_is_hidden(c))
 			break;
 		i += (size_t)len;
 	}
 	return i;
 }
 
-static void put_quoted(struct art_buf *b, const char *s)
+static void put_escape(struct art_buf *b, uint32_t c)
 {
 	static const char letter[] = { ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',
-				       ['\r'] = 'r', ['\t'] = 't', ['"'] = '"' };
+				       ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\' };
+
+	if (c < sizeof(letter) && letter[c])
+		art_buf_putf(b, "\\%c", letter[c]);
+	else if (c < 0x10000)
+		art_buf_putf(b, "\\u%04x", c);
+	else
+		art_buf_putf(b, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+}
+
+static void put_quoted(struct art_buf *b, const char *s)
+{
 	size_t n = strlen(s);
 
 	art_buf_put(b, "\"");
@@ -523,17 +535,15 @@ static void put_quoted(struct art_buf *b, const char *s)
 		if (!n)
 			break;
 
-		unsigned char c = (unsigned char)*s++;
+		uint32_t c;
+		int len = art_utf8_decode(s, n, &c);
 
-		n--;
-		if (c == '\\')
-			art_buf_put(b, "\\\\");
-		else if (c < sizeof(letter) && letter[c])
-			art_buf_putf(b, "\\%c", letter[c]);
-		else if (c < 0x80)
-			art_buf_putf(b, "\\u%04x", c);
+		if (len)
+			put_escape(b, c);
 		else
 			art_buf_put(b, "\xef\xbf\xbd"); /* a byte that is not UTF-8 */
+		s += len ? len : 1;
+		n -= (size_t)(len ? len : 1);
 	}
 	art_buf_put(b, "\"");
 }

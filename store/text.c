@@ -115,6 +115,11 @@ static bool is_invisible(uint32_t c)
 	return in_ranges(c, invisible, ART_COUNT(invisible));
 }
 
+bool art_text_is_hidden(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 || is_invisible(cp);
+}
+
 static bool is_noncharacter(uint32_t c)
 {
 	return (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef);
@@ -221,9 +226,7 @@ static uint32_t cleaned(uint32_t c, char next, bool keep_newlines)
 		return keep_newlines ? '\n' : ' ';
 	if (c == '\t' || c == '\v' || c == '\f')
 		return ' ';
-	if (c < 0x20 || (c >= 0x7f && c < 0xa0) || is_invisible(c))
-		return 0;
-	return c;
+	return art_text_is_hidden(c) ? 0 : c;
 }
 
 size_t art_text_clean(char *dst, size_t dst_size, const char *src, size_t src_len,
