@@ -149,6 +149,9 @@ enum art_status http_url_parse(const char *url, struct http_url *out, struct art
 		if (*p <= ' ' || *p >= 0x7f)
 			return art_fail(err, ART_INVALID, "the URL holds a space, a control or a "
 					"character outside of ASCII at byte %zu", (size_t)(p - url));
+	/* libcurl would take the path for the host. */
+	if (strstr(url, ":///") && strstr(url, ":///") == strchr(url, ':'))
+		return art_fail(err, ART_INVALID, "the URL names no host");
 	h = curl_url();
 	if (!h)
 		art_die("out of memory");

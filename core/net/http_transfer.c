@@ -139,9 +139,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 		t->headers_too_large = true;
 		return 0;
 	}
-	while (len && strchr("\r\n", p[len - 1]))
+	while (len && (p[len - 1] == '\r' || p[len - 1] == '\n'))
 		len--;
 	t->headers_ended |= !len;
+	while (len && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+		len--;
 	/* A status line begins a new block: what a 100 or 103 said before is not the answer. */
 	if (len >= 5 && !memcmp(p, "HTTP/", 5)) {
 		t->headers_ended = false;
