@@ -1,6 +1,8 @@
 /* test_store.c - opening, migrating, transactions, values, and what a ruined file or disk does. */
 #include "fixture_store.h"
 
+#include "store/payments.h"
+
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -475,6 +477,24 @@ static void store_check_must_find_nothing_in_a_sound_store(void **state)
 	art_buf_destroy(&b);
 }
 
+static void settled_payment(struct fixture *f)
+{
+	struct payment_row r = { .chain_id = 1, .x402_version = 2, .url = "https://a.example/" };
+	struct payment_move m = { .from = PAYMENT_SIGNED, .to = PAYMENT_SENT };
+	struct payment_caps caps;
+	struct payment_window w = { 1, 0 };
+
+	ok(usdc_parse("1", &r.amount, &err));
+	caps = (struct payment_caps){ r.amount, r.amount, r.amount, r.amount, r.amount };
+	memset(r.nonce, '1', sizeof(r.nonce) - 1);
+	memset(r.request_sha256, '2', sizeof(r.request_sha256) - 1);
+	ok(payment_reserve(f->st, &r, &caps, &w, NULL, &err));
+	ok(payment_sign(f->st, r.id, "header", &err));
+	ok(payment_move(f->st, r.id, &m, &err));
+	m = (struct payment_move){ .from = PAYMENT_SENT, .to = PAYMENT_SETTLED };
+	ok(payment_move(f->st, r.id, &m, &err));
+}
+
 static void store_check_must_find_each_broken_invariant(void **state)
 {
 	static const struct {
@@ -492,6 +512,11 @@ static void store_check_must_find_each_broken_invariant(void **state)
 		{ "UPDATE experiment SET seconds = 99 WHERE id = 1", "experiment 1 disagrees" },
 		{ "UPDATE experiment SET parent_id = 77 WHERE id = 1", "experiment 1 points to" },
 		{ "UPDATE event SET level = 'loud'", "CHECK" },
+		{ "UPDATE payment SET header = NULL WHERE id = 1", "payment 1 is settled without" },
+		{ "UPDATE payment SET dead = 1 WHERE id = 1", "payment 1 is settled and called dead" },
+		{ "UPDATE payment SET state = 'expired' WHERE id = 1", "payment 1 is expired and still counted" },
+		{ "UPDATE payment SET sent_at = NULL WHERE id = 1", "payment 1 is settled and has no time" },
+		{ "UPDATE payment SET run_id = 99 WHERE id = 1", "payment 1 points to a run" },
 	};
 	struct fixture *f = *state;
 	struct art_buf b;
@@ -501,6 +526,7 @@ static void store_check_must_find_each_broken_invariant(void **state)
 	finish_run(f->st, x.id, RUN_FOR_BASELINE, 1, 1.4, 10, 20);
 	finish_run(f->st, y.id, RUN_FOR_SCREEN, 1, 1.4, 20, 30);
 	ok(event_add(f->st, EVENT_INFO, "test", 0, 0, &err, "hello"));
+	settled_payment(f);
 	for (size_t i = 0; i < ART_COUNT(cases); i++) {
 		char copy[128], sql[192];
 		struct store *st;
