@@ -19,7 +19,7 @@ for name in "$@"; do
 	clang -std=gnu11 -O1 -g -I. -D_GNU_SOURCE= -pthread -fopenmp -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o "$bin" "tests/fuzz/fuzz_$name.c" -Wl,--start-group $dir/libscreen.a \
 		$dir/libcore.a $dir/libtrain.a $dir/libstore.a -Wl,--end-group -linih -lncursesw -ltinfo \
-		-lsqlite3 -lcjson -lcrypto -lm || exit 1
+		-lcurl -lsecp256k1 -lseccomp -lsqlite3 -lcjson -lcrypto -lm || exit 1
 	if "$bin" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
 		-artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$name" >"$dir/$name.log" 2>&1; then
 		echo "ok fuzz $name: $(awk '/number_of_executed_units/ {print $2}' "$dir/$name.log") inputs in $seconds s"
