@@ -113,23 +113,37 @@ enum art_status payment_find(struct store *st, int64_t id, struct payment_row *o
 	return s;
 }
 
-enum art_status payment_find_open(struct store *st, const char *request_sha256,
-				  struct payment_row *out, struct art_err *err)
+/* @text selects rows of a request. */
+static enum art_status find_one(struct store *st, const char *text, const char *request_sha256,
+				struct payment_row *out, struct art_err *err)
 {
 	struct sql q;
 	bool found;
 	enum art_status s;
 
-	sql_open(&q, st, "SELECT " COLUMNS " FROM payment WHERE request_sha256 = ?1 AND dead = 0"
-			 " AND state <> 'settled'");
+	sql_open(&q, st, text);
 	sql_bind_text(&q, 1, request_sha256, 65);
 	found = sql_row(&q);
 	if (found)
 		row_read(&q, out);
-	s = sql_close(&q, err, "look for an open payment");
+	s = sql_close(&q, err, "look for a payment of the request");
 	if (s == ART_OK && !found)
-		s = art_fail(err, ART_NOT_FOUND, "no payment of this request is open");
+		s = art_fail(err, ART_NOT_FOUND, "there is no such payment of this request");
 	return s;
+}
+
+enum art_status payment_find_open(struct store *st, const char *request_sha256,
+				  struct payment_row *out, struct art_err *err)
+{
+	return find_one(st, "SELECT " COLUMNS " FROM payment WHERE request_sha256 = ?1 AND dead = 0"
+			" AND state <> 'settled'", request_sha256, out, err);
+}
+
+enum art_status payment_find_settled(struct store *st, const char *request_sha256,
+				     struct payment_row *out, struct art_err *err)
+{
+	return find_one(st, "SELECT " COLUMNS " FROM payment WHERE request_sha256 = ?1"
+			" AND state = 'settled' ORDER BY id DESC LIMIT 1", request_sha256, out, err);
 }
 
 enum art_status payment_payee_known(struct store *st, uint64_t chain_id, const char *pay_to,
@@ -233,21 +247,19 @@ static enum art_status over_cap(struct usdc cap, struct usdc spent, struct usdc 
 			what, usdc_text(price, p), usdc_text(left, l), usdc_text(cap, c), key);
 }
 
-static enum art_status check_caps(struct store *st, const struct payment_row *row,
-				  const struct payment_caps *caps, const struct payment_window *w,
-				  struct art_err *err)
+enum art_status payment_fits(struct store *st, const char *pay_to, struct usdc amount,
+			     const struct payment_caps *caps, const struct payment_window *w,
+			     struct art_err *err)
 {
 	struct payment_spent spent;
-	enum art_status s = payment_spent(st, row->pay_to, caps, w, &spent, err);
+	enum art_status s = payment_spent(st, pay_to, caps, w, &spent, err);
 
-	s = s ? s : over_cap(caps->payment, usdc_zero(), row->amount, "for one payment",
+	s = s ? s : over_cap(caps->payment, usdc_zero(), amount, "for one payment",
 			     "pay.cap_payment_usd", err);
-	s = s ? s : over_cap(caps->payee, spent.payee, row->amount, "for this payee",
-			     "pay.cap_payee_usd", err);
-	s = s ? s : over_cap(caps->hour, spent.hour, row->amount, "for an hour", "pay.cap_hour_usd", err);
-	s = s ? s : over_cap(caps->night, spent.night, row->amount, "for a night",
-			     "pay.cap_night_usd", err);
-	return s ? s : over_cap(caps->total, spent.total, row->amount, "for all payments",
+	s = s ? s : over_cap(caps->payee, spent.payee, amount, "for this payee", "pay.cap_payee_usd", err);
+	s = s ? s : over_cap(caps->hour, spent.hour, amount, "for an hour", "pay.cap_hour_usd", err);
+	s = s ? s : over_cap(caps->night, spent.night, amount, "for a night", "pay.cap_night_usd", err);
+	return s ? s : over_cap(caps->total, spent.total, amount, "for all payments",
 				"pay.cap_total_usd", err);
 }
 
@@ -321,7 +333,7 @@ enum art_status payment_reserve(struct store *st, struct payment_row *row,
 	row->created_at = w->now_us;
 	s = check_others(st, row, other, err);
 	if (s == ART_OK)
-		s = check_caps(st, row, caps, w, err);
+		s = payment_fits(st, row->pay_to, row->amount, caps, w, err);
 	if (s == ART_OK)
 		s = insert(st, row, err);
 	return store_leave(st, s, TOPIC_PAYMENT, err);

@@ -80,9 +80,13 @@ ART_MUST_USE enum art_status payment_spent(struct store *st, const char *pay_to,
 					   const struct payment_caps *caps,
 					   const struct payment_window *w,
 					   struct payment_spent *out, struct art_err *err);
+/* Whether one more payment would pass every cap now. LIMIT names the cap, what is left and the price. */
+ART_MUST_USE enum art_status payment_fits(struct store *st, const char *pay_to, struct usdc amount,
+					  const struct payment_caps *caps,
+					  const struct payment_window *w, struct art_err *err);
 /*
  * Make the row in state RESERVED (fills id, created_at). In one transaction with the check of every
- * cap. LIMIT names the cap, what is left and the price. CONFLICT when a payment for the same run, or
+ * cap (LIMIT). CONFLICT when a payment for the same run, or
  * an open one (not settled, not dead) for the same request is there; *other (may be NULL) gets its id.
  */
 ART_MUST_USE enum art_status payment_reserve(struct store *st, struct payment_row *row,
@@ -111,6 +115,9 @@ ART_MUST_USE enum art_status payment_find(struct store *st, int64_t id, struct p
 /* The open one of a request (not settled, not dead). NOT_FOUND. */
 ART_MUST_USE enum art_status payment_find_open(struct store *st, const char *request_sha256,
 					       struct payment_row *out, struct art_err *err);
+/* The newest settled one of a request. NOT_FOUND. */
+ART_MUST_USE enum art_status payment_find_settled(struct store *st, const char *request_sha256,
+						  struct payment_row *out, struct art_err *err);
 /* Whether a payment to @pay_to on @chain_id ever settled. */
 ART_MUST_USE enum art_status payment_payee_known(struct store *st, uint64_t chain_id,
 						 const char *pay_to, bool *out, struct art_err *err);

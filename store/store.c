@@ -3,10 +3,12 @@
  */
 #include "store/store.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/store_sql.h"
 
@@ -104,6 +106,13 @@ enum art_status store_open(struct store **out, const char *path, unsigned flags,
 	ART_BUG_ON((flags & STORE_READ_ONLY) && (flags & STORE_CREATE));
 	if (!(flags & STORE_CREATE) && stat(path, &sb) != 0)
 		return art_fail_errno(err, "cannot open %s", path);
+
+	/* Signed payments are in it: made here, for SQLite would let everybody read it. */
+	if (flags & STORE_CREATE) {
+		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0)
+			close(fd);
+	}
 
 	struct store *st = art_alloc(1, sizeof(*st));
 	st->read_only = (flags & STORE_READ_ONLY) != 0;

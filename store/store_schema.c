@@ -255,6 +255,7 @@ static const char schema_v2[] =
 	"CREATE UNIQUE INDEX payment_open ON payment (request_sha256)\n"
 	"  WHERE dead = 0 AND state <> 'settled';\n"
 	"CREATE UNIQUE INDEX payment_run ON payment (run_id) WHERE run_id IS NOT NULL AND dead = 0;\n"
+	"CREATE INDEX payment_settled ON payment (request_sha256, id) WHERE state = 'settled';\n"
 	/* What counts under the caps, and what is still to be found out. */
 	"CREATE INDEX payment_counts ON payment (created_at, pay_to, amount) WHERE dead = 0;\n"
 	"CREATE INDEX payment_unresolved ON payment (id)\n"

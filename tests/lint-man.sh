@@ -25,8 +25,8 @@ completion_text() {
 			k = split(names, name, / *\| */); hit = 0
 			for (i = 1; i <= k; i++) if (name[i] == want) hit = 1
 			if (want == "" && names == "") hit = 1
-			if (hit) print
-		}' tui/artui.bash
+		}
+		hit {print} /;;[ \t]*$/ {hit = 0}' tui/artui.bash
 }
 
 for c in $(list commands); do
@@ -66,6 +66,7 @@ for p in $(list panels); do
 done
 for k in $(list config); do
 	grep -qx ".It Va $k" man/artui-config.5 || missing "artui-config.5: $k is missing"
+	case $k in chain.NAME.*) continue ;; esac # a name is the user's own
 	grep -qw -- "$k" tui/artui.bash || missing "artui.bash: setting $k is missing"
 done
 for k in $(list knobs); do

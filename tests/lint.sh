@@ -32,7 +32,7 @@ rule 'curl.h outside core/net' "$(foreign 'curl/' 'core/net/[a-z_]*\.[ch]')"
 rule 'secp256k1.h outside core/chain/keys.c' "$(foreign 'secp256k1' 'core/chain/keys\.c')"
 rule 'seccomp.h outside core/pay/signer_confine.c' "$(foreign 'seccomp' 'core/pay/signer_confine\.c')"
 rule 'ini.h outside core/config.c' "$(foreign 'ini\.h' 'core/config\.c')"
-rule 'curses outside tui/screen' "$(foreign '(ncurses|curses|term)[a-z/]*\.h' 'tui/screen/[a-z_]*\.[ch]')"
+rule 'curses outside tui/screen' "$(foreign '(ncurses|curses|term\.h|termcap)[a-z/.]*' 'tui/screen/[a-z_]*\.[ch]')"
 
 # Money is a struct: nobody reaches inside.
 rule '.micro outside money.c' "$(src store core worker tui | grep -vE '^store/money\.[ch]$' |

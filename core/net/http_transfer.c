@@ -37,8 +37,9 @@ static enum art_status check_headers(const struct http_request *q, struct art_er
 		const char *h = q->headers[i];
 
 		if (strpbrk(h, "\r\n") || !strchr(h, ':') || h[0] == ':')
-			return art_fail(err, ART_INVALID,
-					"a header must be one line 'Name: value', not '%.80s'", h);
+			/* Its name at most: the value may be a secret. */
+			return art_fail(err, ART_INVALID, "a header must be one line 'Name: value', and "
+					"'%.*s' is not", (int)strcspn(h, ":\r\n"), h);
 	}
 	return ART_OK;
 }

@@ -24,6 +24,7 @@
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 #define MEMORY_MAX ((uint64_t)1 << 30)
+#define BLOCKS_MAX ((uint64_t)32 << 20)
 #define MIXES_MAX ((uint64_t)1 << 26)
 #define COUNT_MAX 10000000
 
@@ -47,7 +48,7 @@ static enum art_status derive(const struct sealed *k, const char *password, size
 				       EVP_sha256(), DERIVED, out);
 	else
 		ok = EVP_PBE_scrypt(password, len, k->salt, k->salt_len, (uint64_t)k->n, (uint64_t)k->r,
-				    (uint64_t)k->p, MEMORY_MAX + (64u << 20), out, DERIVED);
+				    (uint64_t)k->p, MEMORY_MAX + 2 * BLOCKS_MAX, out, DERIVED);
 	return ok == 1 ? ART_OK
 		       : art_fail(err, ART_INVALID, "a keystore's %s parameters are outside that "
 				  "function's own limits", k->kdf == KEYSTORE_PBKDF2 ? "pbkdf2" : "scrypt");
@@ -147,8 +148,9 @@ static enum art_status check_work(const struct sealed *k, struct art_err *err)
 	if (k->n < 2 || (n & (n - 1)) || k->r < 1 || k->p < 1)
 		return art_fail(err, ART_INVALID, "a keystore's scrypt parameters are no scrypt "
 				"parameters (n a power of two, r and p positive)");
+	/* Memory is 128 r n for the mixing and 128 r p for its blocks. */
 	if (n > MIXES_MAX || r > MIXES_MAX || p > MIXES_MAX || n * r > MIXES_MAX / p ||
-	    128 * n * r > MEMORY_MAX)
+	    128 * n * r > MEMORY_MAX || 128 * r * p > BLOCKS_MAX)
 		return art_fail(err, ART_LIMIT, "a keystore's scrypt parameters ask for more memory or "
 				"work than is given (1 GiB, 2^26 mixes)");
 	return ART_OK;
@@ -239,14 +241,16 @@ static enum art_status read_sealed(const struct json *root, struct sealed *f, st
 	return read_kdf(crypto, f, err);
 }
 
+/* NOT_FOUND: it names none. */
 static enum art_status named_address(const struct json *root, struct eth_address *out,
 				     struct art_err *err)
 {
-	const char *s = json_str(json_get(root, "address"));
+	const struct json *j = json_get(root, "address");
+	const char *s = json_str(j);
 
-	if (!s || !*s)
+	if (!j || json_is_null(j) || (s && !*s))
 		return art_fail(err, ART_NOT_FOUND, "the keystore does not name its address");
-	if (!hex_decode(s, out->b, sizeof(out->b)))
+	if (!s || !hex_decode(s, out->b, sizeof(out->b)))
 		return art_fail(err, ART_INVALID, "a keystore's address is malformed");
 	return ART_OK;
 }
@@ -257,8 +261,12 @@ static enum art_status open_sealed(const struct keys *k, const struct sealed *f,
 {
 	struct eth_address named, own;
 	uint8_t derived[DERIVED], mac[32];
-	enum art_status s = derive(f, password, len, derived, err);
+	struct art_err why = { 0 };
+	enum art_status of_name = named_address(root, &named, &why), s;
 
+	if (of_name == ART_INVALID)
+		return art_fail(err, of_name, "%s", why.text);
+	s = derive(f, password, len, derived, err);
 	if (s == ART_OK) {
 		seal_mac(derived, f->cipher, mac);
 		if (CRYPTO_memcmp(mac, f->mac, sizeof(mac)) != 0)
@@ -268,8 +276,7 @@ static enum art_status open_sealed(const struct keys *k, const struct sealed *f,
 	}
 	keys_wipe(derived, sizeof(derived));
 	s = s ? s : keys_address(k, out, &own, err);
-	if (s == ART_OK && named_address(root, &named, NULL) == ART_OK &&
-	    !eth_address_equal(&named, &own))
+	if (s == ART_OK && of_name == ART_OK && !eth_address_equal(&named, &own))
 		s = art_fail(err, ART_CORRUPT, "a keystore's key is not the one of the address it names");
 	return s;
 }

@@ -180,6 +180,7 @@ static bool agreed(const struct pay *p, const struct pay_call *call, const struc
 		return false;
 	}
 	if (!p->signer) {
+		out->no_wallet = true;
 		refuse(out, "there is no wallet to pay with: artui wallet create makes one");
 		return false;
 	}
@@ -236,20 +237,23 @@ static enum art_status fill_row(const struct pay_call *call, const struct pay_re
 	return ART_OK;
 }
 
-/* What a cap holds back may be a payment that died long ago: ask the chain once, then try again. */
-static enum art_status reserve(const struct pay *p, const struct pay_call *call,
-			       struct payment_row *row, struct art_err *err)
+/*
+ * Whether the price fits under the caps, before anybody types a password for it. What a cap holds back may
+ * be a payment that died long ago: ask the chain once, then look again.
+ */
+static enum art_status check_room(const struct pay *p, const struct pay_call *call,
+				  const struct x402_terms *t, struct art_err *err)
 {
 	struct payment_window w = window_of(call);
-	int64_t other = 0;
+	char payee[ETH_ADDRESS_TEXT];
 	int open;
-	enum art_status s = payment_reserve(p->store, row, &p->policy->caps, &w, &other, err);
+	enum art_status s;
 
-	if (s != ART_LIMIT)
+	eth_address_text(&t->pay_to, payee);
+	s = payment_fits(p->store, payee, t->amount, &p->policy->caps, &w, err);
+	if (s != ART_LIMIT || pay_reconcile(p, NULL, NULL, &open, NULL) != ART_OK)
 		return s;
-	if (pay_reconcile(p, NULL, NULL, &open, NULL) != ART_OK)
-		return s;
-	return payment_reserve(p->store, row, &p->policy->caps, &w, &other, err);
+	return payment_fits(p->store, payee, t->amount, &p->policy->caps, &w, err);
 }
 
 static enum art_status sign(const struct pay *p, const struct x402_terms *t, const struct eip3009 *a,
@@ -324,14 +328,21 @@ static enum art_status buy(const struct pay *p, const struct pay_call *call,
 	struct payment_row *row = &out->payment;
 	struct eth_address payer;
 	struct eip3009 a;
+	struct payment_window w;
 	struct art_err why = { 0 };
-	enum art_status s = signer_unlock(p->signer, &payer, err);
+	enum art_status s = check_room(p, call, &out->terms, &why);
 
+	if (s == ART_LIMIT)
+		return refuse(out, why.text);
+	if (s != ART_OK)
+		return art_fail(err, s, "%s", why.text);
+	s = signer_unlock(p->signer, &payer, err);
 	if (s == ART_OK)
 		s = fill_row(call, out, &payer, request, row, &a, err);
 	if (s != ART_OK)
 		return s;
-	s = reserve(p, call, row, &why);
+	w = window_of(call);
+	s = payment_reserve(p->store, row, &p->policy->caps, &w, NULL, &why);
 	if (s == ART_LIMIT)
 		return refuse(out, why.text);
 	if (s != ART_OK)
@@ -361,16 +372,17 @@ static enum resume resume_plan(const struct pay *p, struct payment_row *row, str
 		*s = close_unsent(p, row, "it was never sent: the program ended before", err);
 		return *s == ART_OK ? RESUME_NOTHING : RESUME_STOP;
 	}
-	if (pay_evidence(p, row, 15000, &e, err) == ART_OK) {
+	if (!(row->state == PAYMENT_SETTLED && row->checked) &&
+	    pay_evidence(p, row, 15000, &e, err) == ART_OK) {
 		*s = pay_apply_evidence(p, row, &e, 0, words, err);
 		if (*s != ART_OK)
 			return RESUME_STOP;
 		if (row->dead)
 			return RESUME_NOTHING;
-		/* Paid, its answer lost: a seller that keeps results gives it for the same payment. */
-		if (row->state == PAYMENT_SETTLED)
-			return RESUME_SEND;
 	}
+	/* Paid, its answer lost: a seller that keeps results gives it for the same payment. */
+	if (row->state == PAYMENT_SETTLED)
+		return RESUME_SEND;
 	if (now + RESUME_MARGIN_S < row->valid_before)
 		return RESUME_SEND;
 	snprintf(out->words, sizeof(out->words),
@@ -397,6 +409,10 @@ static enum art_status resume(const struct pay *p, const struct pay_call *call,
 	enum art_status s;
 
 	*done = true;
+	/* What was signed for one seller is not shown to another. */
+	if (strcmp(row->url, call->url) != 0 || strcmp(row->method, call->method ? call->method : "GET") != 0)
+		return art_fail(err, ART_CONFLICT, "that id belongs to payment %lld for %s %.150s: another "
+				"request needs another id", (long long)row->id, row->method, row->url);
 	switch (resume_plan(p, row, out, err, &s)) {
 	case RESUME_NOTHING:
 		memset(row, 0, sizeof(*row));
@@ -413,7 +429,25 @@ static enum art_status resume(const struct pay *p, const struct pay_call *call,
 	terms_of_row(p, row, out);
 	say(call, "sending payment %lld again: the same authorization, so it is taken once at most",
 	    (long long)row->id);
-	return pay_send(p, call, NULL, false, out, err);
+	s = pay_send(p, call, NULL, false, out, err);
+	if (s == ART_OK && row->state == PAYMENT_SETTLED &&
+	    (out->answer.status < 200 || out->answer.status >= 300))
+		snprintf(out->words, sizeof(out->words), "payment %lld paid for this already, and the seller "
+			 "gives nothing more for it%s", (long long)row->id,
+			 call->key ? "; another --id buys again" : "");
+	return s;
+}
+
+/* The payment that stands in the way of a new one: one that is open; or, where the caller named the request,
+ * also one that is settled: a name is paid for once. NOT_FOUND: none. */
+static enum art_status find_standing(const struct pay *p, const struct pay_call *call,
+				     const char *request, struct payment_row *out, struct art_err *err)
+{
+	enum art_status s = payment_find_open(p->store, request, out, err);
+
+	if (s == ART_NOT_FOUND && (call->key || call->run_id))
+		s = payment_find_settled(p->store, request, out, err);
+	return s;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------- */
@@ -456,7 +490,7 @@ enum art_status pay_fetch(const struct pay *p, const struct pay_call *call, stru
 	s = pay_lock(p, request, &lock, err);
 	if (s != ART_OK)
 		return s;
-	s = payment_find_open(p->store, request, &out->payment, err);
+	s = find_standing(p, call, request, &out->payment, err);
 	if (s == ART_OK)
 		s = resume(p, call, out, &done, err);
 	else if (s == ART_NOT_FOUND)

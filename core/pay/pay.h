@@ -38,7 +38,9 @@ struct pay_call {
 	size_t body_len;
 	size_t max_body;              /* of the answer; 0: 16 MiB */
 	int64_t deadline_ms;          /* of one request; 0: 120 s, and after paying the seller's window */
-	const char *key;              /* the caller's own idempotency key, or NULL: method, url, body */
+	/* The caller's own name for the request: paid for once, ever. NULL: method, url and body, and then
+	 * it may be bought again once it is settled. */
+	const char *key;
 	int64_t run_id;               /* 0: none */
 	int64_t night_since_us;       /* 0: the last 24 hours */
 	bool have_max;
@@ -63,6 +65,7 @@ struct pay_result {
 	bool paying;                  /* a ledger row exists: */
 	struct payment_row payment;
 	bool refused_by_policy;       /* by policy, caps, signer or "not now": nothing was sent */
+	bool no_wallet;               /* ... because there is no signer; the rest would have passed */
 	bool asked;                   /* policy would ask (dry run), or asked */
 	char words[256];              /* what happened, when it was not a plain success */
 };

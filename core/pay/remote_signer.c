@@ -285,6 +285,8 @@ enum art_status remote_signer_transact(const struct remote_signer *r, const stru
 		s = art_fail(err, ART_INVALID, "the remote signer's answer has no signed transaction");
 	s = s ? s : art_buf_add(raw, bytes, n);
 	s = s ? s : check_raw(r, from, t, raw, err);
+	if (s != ART_OK)
+		art_buf_reset(raw); /* nobody may send what was not asked for */
 	json_free(root);
 	art_buf_destroy(&body);
 	free(bytes);

@@ -177,6 +177,8 @@ static enum art_status judge_fee(const struct signer_policy *p, const struct tx 
 	if (!u256_to_u64(&t->max_fee, &per_gas) || !u256_to_u64(&t->max_priority_fee, &tip) ||
 	    tip > per_gas)
 		return art_fail(err, ART_INVALID, "the transaction's fee per gas is malformed");
+	if (!p->max_fee_wei)
+		return art_fail(err, ART_REFUSED, "the signer signs no transactions (pay.max_fee_gwei is 0)");
 	if ((unsigned __int128)per_gas * t->gas > p->max_fee_wei)
 		return art_fail(err, ART_LIMIT, "the transaction's fee could be more than %" PRIu64
 				" gwei (pay.max_fee_gwei)", p->max_fee_wei / 1000000000);

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,19 @@ static enum art_status check_free(const struct wallet_list *l, const char *name,
 	return ART_OK;
 }
 
+/* A key whose name is lost in a crash is lost, and with it what was sent to its address meanwhile. */
+static enum art_status sync_dir(const char *dir, struct art_err *err)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum art_status s = ART_OK;
+
+	if (fd < 0 || fsync(fd))
+		s = art_fail_errno(err, "%s", dir);
+	if (fd >= 0)
+		close(fd);
+	return s;
+}
+
 /* The finished file appears under its name at once, and never over another one. */
 static enum art_status put_file(const char *dir, const char *path, const char *text, size_t len,
 				struct art_err *err)
@@ -214,7 +228,7 @@ static enum art_status put_file(const char *dir, const char *path, const char *t
 		s = errno == EEXIST ? art_fail(err, ART_CONFLICT, "%s is there already", path)
 				    : art_fail_errno(err, "%s", path);
 	unlink(temp);
-	return s;
+	return s ? s : sync_dir(dir, err);
 }
 
 enum art_status wallet_add(const struct config *c, const char *name, const struct eth_address *address,

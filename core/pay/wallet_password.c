@@ -18,6 +18,8 @@
 
 #include "core/pay/secret.h"
 
+#define LONGEST (KEYSTORE_PASSWORD_MAX - 2) /* a newline may follow, and there is a NUL */
+
 /* Up to @max bytes of @fd to its end. -1 with errno, or EFBIG. */
 static ssize_t read_all(int fd, char *out, size_t max)
 {
@@ -62,12 +64,14 @@ static enum art_status open_private(const char *path, int *fd, struct art_err *e
 
 static enum art_status take(char *out, ssize_t got, const char *what, size_t *len, struct art_err *err)
 {
-	if (got < 0)
-		return errno == EFBIG ? art_fail(err, ART_INVALID, "%s is longer than %d bytes", what,
-						 KEYSTORE_PASSWORD_MAX - 2)
-				      : art_fail_errno(err, "%s", what);
-	if (got && out[got - 1] == '\n')
+	bool too_long = got < 0 && errno == EFBIG;
+
+	if (got < 0 && !too_long)
+		return art_fail_errno(err, "%s", what);
+	if (got > 0 && out[got - 1] == '\n')
 		got--;
+	if (too_long || got > LONGEST)
+		return art_fail(err, ART_INVALID, "%s is longer than %d bytes", what, LONGEST);
 	if (memchr(out, 0, (size_t)got))
 		return art_fail(err, ART_INVALID, "%s has a NUL in it", what);
 	*len = (size_t)got;
@@ -144,6 +148,7 @@ static enum art_status read_line(const struct prompt *p, const char *prompt,
 				 char out[KEYSTORE_PASSWORD_MAX], size_t *len, struct art_err *err)
 {
 	enum { CTRL_C = 3, CTRL_D = 4, BACKSPACE = 8, CTRL_U = 21, DELETE = 127 };
+	bool too_long = false;
 	size_t n = 0;
 
 	show(p, prompt);
@@ -163,11 +168,17 @@ static enum art_status read_line(const struct prompt *p, const char *prompt,
 			n -= n > 0;
 		} else if (c == CTRL_U) {
 			n = 0;
-		} else if (c && n < KEYSTORE_PASSWORD_MAX - 2) {
+			too_long = false;
+		} else if (n == LONGEST) {
+			too_long = true;
+		} else if (c) {
 			out[n++] = (char)c;
 		}
 	}
 	show(p, "\n");
+	/* Cut short it would be another password than the one that was meant. */
+	if (too_long)
+		return art_fail(err, ART_INVALID, "the password is longer than %d bytes", LONGEST);
 	*len = n;
 	return ART_OK;
 }

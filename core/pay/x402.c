@@ -207,7 +207,7 @@ enum art_status x402_challenge_read(struct x402_challenge *out, const char *head
 				    size_t body_len, struct art_err *err)
 {
 	struct art_err of_header = { 0 };
-	enum art_status s = ART_NOT_FOUND;
+	enum art_status s = ART_NOT_FOUND, of_body;
 
 	memset(out, 0, sizeof(*out));
 	art_buf_init(&out->text, X402_BODY_MAX);
@@ -216,11 +216,10 @@ enum art_status x402_challenge_read(struct x402_challenge *out, const char *head
 		if (s == ART_OK)
 			return s;
 	}
-	if (read_body(out, body, body_len, err) == ART_OK)
-		return ART_OK;
-	if (header)
-		return art_fail(err, s, "%s", of_header.text);
-	return err ? err->code : ART_INVALID;
+	of_body = read_body(out, body, body_len, err);
+	if (of_body == ART_OK || !header)
+		return of_body;
+	return art_fail(err, s, "%s", of_header.text);
 }
 
 void x402_challenge_destroy(struct x402_challenge *c)
@@ -260,7 +259,7 @@ static enum art_status check_amount(const struct x402_accept *a, struct usdc *ou
 	uint64_t micro;
 
 	if (!a->amount[0])
-		return art_fail(err, ART_REFUSED, "its amount is missing or no text");
+		return art_fail(err, ART_REFUSED, "its amount is missing");
 	if (!u256_parse(a->amount, &wide))
 		return art_fail(err, ART_REFUSED, "its amount \"%s\" is no whole number of the token's "
 				"smallest unit", a->amount);
@@ -299,11 +298,11 @@ static enum art_status check_window(const struct x402_accept *a, int64_t max, in
 enum art_status x402_check(const struct x402_challenge *c, int index, const struct chains *chains,
 			   int64_t max_window_s, struct x402_terms *out, struct art_err *err)
 {
-	const struct x402_accept *a = &c->accepts[index];
+	const struct x402_accept *a = c->accepts + index;
 	enum art_status s;
 
-	memset(out, 0, sizeof(*out));
 	ART_BUG_ON(index < 0 || index >= c->n);
+	memset(out, 0, sizeof(*out));
 	if (strcmp(a->scheme, "exact") != 0)
 		return art_fail(err, ART_REFUSED, "its scheme is \"%s\"; only exact is known", a->scheme);
 	out->index = index;

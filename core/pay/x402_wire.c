@@ -167,7 +167,7 @@ enum art_status x402_payment_write(const struct x402_challenge *c, const struct 
 {
 	struct art_buf json;
 	struct json_out o;
-	bool ok = true;
+	enum art_status s = ART_OK;
 
 	/* The challenge came within X402_BODY_MAX and is passed on at most once: this has room. */
 	art_buf_init(&json, 2 * X402_BODY_MAX + 8192);
@@ -179,16 +179,14 @@ enum art_status x402_payment_write(const struct x402_challenge *c, const struct 
 		json_put_str(&o, "network", c->accepts[t->index].network);
 	}
 	put_payload(&o, a, sig);
-	if (c->version == 2)
-		ok = put_v2(&o, c, t, payment_id);
+	if (c->version == 2 && !put_v2(&o, c, t, payment_id))
+		s = art_fail(err, ART_INVALID, "the challenge's extensions cannot be passed on as they are");
 	json_close_object(&o);
-	if (!ok)
-		art_fail(err, ART_INVALID, "the challenge's extensions cannot be passed on as they are");
-	else if (!base64_encode(json.data, json.len, out))
-		ok = art_fail(err, ART_LIMIT, "the payment is too long for a header: the challenge is %zu "
-			      "bytes", c->text.len) == ART_OK;
+	if (s == ART_OK && !base64_encode(json.data, json.len, out))
+		s = art_fail(err, ART_LIMIT, "the payment is too long for a header: the challenge is %zu "
+			     "bytes", c->text.len);
 	art_buf_destroy(&json);
-	return ok ? ART_OK : err ? err->code : ART_INVALID;
+	return s;
 }
 
 /* ---- reading a payment ------------------------------------------------------------------------- */
@@ -275,9 +273,15 @@ void x402_payment_destroy(struct x402_payment *p)
 
 /* ---- receipts ---------------------------------------------------------------------------------- */
 
+static bool is_bool(const struct json *j)
+{
+	return json_bool(j, true) == json_bool(j, false);
+}
+
 static void fill_receipt(const struct json *root, struct x402_receipt *out)
 {
-	const char *tx = json_str(json_get(root, "transaction"));
+	const struct json *its_tx = json_get(root, "transaction");
+	const char *tx = json_str(its_tx);
 	const char *payer = json_str(json_get(root, "payer"));
 	const char *amount = json_str(json_get(root, "amount"));
 	const char *network = json_str(json_get(root, "network"));
@@ -287,8 +291,11 @@ static void fill_receipt(const struct json *root, struct x402_receipt *out)
 	struct u256 value;
 
 	out->success = json_bool(json_get(root, "success"), false);
+	out->readable = true;
 	if (tx && eth_word_parse(tx, &word))
 		eth_word_text(&word, out->transaction);
+	else if (its_tx && !json_is_null(its_tx) && !(tx && !*tx) && !out->success)
+		out->readable = false; /* a no that names something like a transaction is no clear no */
 	if (payer && eth_address_parse(payer, &who, NULL) == ART_OK)
 		eth_address_text(&who, out->payer);
 	if (amount && u256_parse(amount, &value))
@@ -311,10 +318,8 @@ void x402_receipt_read(const char *header, struct x402_receipt *out)
 	art_buf_init(&text, X402_HEADER_MAX);
 	if (base64_decode(header, strlen(header), &text) && text.len &&
 	    json_parse(&root, text.data, text.len, X402_HEADER_MAX, NULL) == ART_OK &&
-	    json_is_object(root) && json_get(root, "success")) {
-		out->readable = true;
+	    json_is_object(root) && is_bool(json_get(root, "success")))
 		fill_receipt(root, out);
-	}
 	json_free(root);
 	art_buf_destroy(&text);
 }

@@ -231,6 +231,7 @@ static void one_request_and_one_run_must_be_paid_once(void **state)
 	struct payment_row a = draft(1, "1"), b = draft(2, "1"), found;
 	int64_t other = 0;
 
+	fails(payment_find_settled(f->st, a.request_sha256, &found, &err), ART_NOT_FOUND);
 	a.run_id = run.id;
 	ok(payment_reserve(f->st, &a, &caps, &window, &other, &err));
 	art_copy(b.request_sha256, sizeof(b.request_sha256), a.request_sha256);
@@ -243,6 +244,8 @@ static void one_request_and_one_run_must_be_paid_once(void **state)
 	move(f, a.id, PAYMENT_SIGNED, PAYMENT_SENT);
 	move(f, a.id, PAYMENT_SENT, PAYMENT_SETTLED);
 	fails(payment_find_open(f->st, a.request_sha256, &found, &err), ART_NOT_FOUND);
+	ok(payment_find_settled(f->st, a.request_sha256, &found, &err));
+	assert_int_equal(found.id, a.id);
 	ok(payment_reserve(f->st, &b, &caps, &window, NULL, &err));
 	b = draft(3, "1");
 	b.run_id = run.id;

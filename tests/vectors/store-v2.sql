@@ -282,6 +282,7 @@ CREATE INDEX note_waiting ON note (kind, id) WHERE state = 'waiting';
 CREATE UNIQUE INDEX payment_open ON payment (request_sha256)
   WHERE dead = 0 AND state <> 'settled';
 CREATE UNIQUE INDEX payment_run ON payment (run_id) WHERE run_id IS NOT NULL AND dead = 0;
+CREATE INDEX payment_settled ON payment (request_sha256, id) WHERE state = 'settled';
 CREATE INDEX payment_counts ON payment (created_at, pay_to, amount) WHERE dead = 0;
 CREATE INDEX payment_unresolved ON payment (id)
   WHERE dead = 0 AND NOT (state = 'settled' AND checked = 1);

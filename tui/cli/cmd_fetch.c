@@ -3,6 +3,7 @@
  *
  * Layer: tui.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct fetching {
 	const char *headers[CLI_LIST_MAX + 2];
 	struct pay_call call;
 	struct pay_result result;
+	bool previewed;              /* a person has seen what would be signed */
 };
 
 /* ---- the request ------------------------------------------------------------------------------- */
@@ -56,6 +58,21 @@ static bool has_header(const struct fetching *f, const char *name)
 	return false;
 }
 
+/* "Name: value" with a name of RFC 9110's characters: a blank before the colon would hide whose it is. */
+static bool header_ok(const char *h)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t n = strspn(h, token);
+
+	if (!n || h[n] != ':')
+		return false;
+	for (h += n; *h; h++)
+		if (((unsigned char)*h < ' ' && *h != '\t') || *h == 0x7f)
+			return false;
+	return true;
+}
+
 static enum art_status take_headers(struct fetching *f, struct art_err *err)
 {
 	static const char *const ours[] = { "PAYMENT-SIGNATURE", "X-PAYMENT", "Content-Length",
@@ -64,8 +81,8 @@ static enum art_status take_headers(struct fetching *f, struct art_err *err)
 	for (int i = 0; i < f->a->n_list; i++) {
 		const char *h = f->a->list[i];
 
-		if (!strchr(h, ':') || h[0] == ':')
-			return art_fail(err, ART_INVALID, "-H '%.100s': a header is 'Name: value'", h);
+		if (!header_ok(h))
+			return art_fail(err, ART_INVALID, "-H '%.100s': a header is one line 'Name: value'", h);
 		f->headers[f->call.n_headers++] = h;
 	}
 	for (size_t i = 0; i < ART_COUNT(ours); i++)
@@ -96,12 +113,28 @@ static bool method_ok(const char *m)
 	return n && n < 16 && strspn(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == n;
 }
 
+static enum art_status check_password(const struct cli_args *a, struct art_err *err)
+{
+	int fd = (int)cli_int(a, "password-fd", 0);
+
+	if (fd && cli_given(a, "password-file"))
+		return art_fail(err, ART_INVALID, "the password comes from --password-file or --password-fd, "
+				"not from both");
+	/* Now: the next descriptor to be opened could get its number. */
+	if (fd && fcntl(fd, F_GETFD) < 0)
+		return art_fail(err, ART_INVALID, "--password-fd %d: no such descriptor is open", fd);
+	return ART_OK;
+}
+
 static enum art_status build_call(struct fetching *f, struct art_err *err)
 {
 	const struct cli_args *a = f->a;
 	const char *data = cli_text(a, "data", NULL);
 	struct http_url url;
-	enum art_status s = http_url_parse(a->operands[0], &url, err);
+	enum art_status s = strstr(a->operands[0], "://")
+				    ? http_url_parse(a->operands[0], &url, err)
+				    : art_fail(err, ART_INVALID, "'%.150s' is no URL: one begins with "
+					       "http:// or https://", a->operands[0]);
 
 	if (s == ART_OK && data)
 		s = read_data(f, data, err);
@@ -134,20 +167,23 @@ static void preview(void *arg, const char *text)
 {
 	struct fetching *f = arg;
 
-	if (!cli_given(f->a, "json"))
-		fputs(text, stderr);
+	if (cli_given(f->a, "json"))
+		return;
+	fputs(text, stderr);
+	f->previewed = true;
 }
 
 static bool ask(void *arg, const char *why)
 {
 	struct fetching *f = arg;
+	char question[300];
 
 	if (cli_given(f->a, "yes"))
 		return true;
 	if (cli_given(f->a, "json"))
 		return false; /* a script reads: not now */
-	fprintf(stderr, "%s\n", why);
-	return cli_ask("Pay?");
+	snprintf(question, sizeof(question), "%.250s\nPay?", why);
+	return cli_ask(question);
 }
 
 static void tell(void *arg, const char *line)
@@ -298,31 +334,50 @@ static int exit_of(const struct fetching *f, enum art_status s)
 	return s == ART_OK && f->call.dry_run && r->quoted ? CLI_DONE : CLI_FAILED;
 }
 
+/* The body to where it belongs. What was paid for and cannot be stored is printed instead of lost. */
+static int deliver(struct fetching *f, int rc)
+{
+	const struct art_buf *body = &f->result.answer.body;
+	struct art_err err = { 0 };
+
+	if (write_body(f, &err) == ART_OK)
+		return rc;
+	cli_fail(&err);
+	if (f->result.paying && !cli_given(f->a, "json") && body->len) {
+		fputs("artui: the body follows on standard output\n", stderr);
+		fwrite(body->data, 1, body->len, f->c->out);
+	}
+	return rc == CLI_UNKNOWN ? rc : CLI_FAILED;
+}
+
 static int report(struct fetching *f, enum art_status s, const struct art_err *err)
 {
 	struct pay_result *r = &f->result;
-	struct art_err out;
+	/* Then the answer is the challenge, and the body that of a 402. */
+	bool only_quoted = r->refused_by_policy || (f->call.dry_run && r->quoted);
 	char clean[sizeof(r->words)];
+	int rc = exit_of(f, s);
 
 	if (cli_given(f->a, "json")) {
 		print_result_json(f, s == ART_OK ? NULL : err->text);
-		return exit_of(f, s);
+		return !only_quoted && cli_given(f->a, "output") ? deliver(f, rc) : rc;
 	}
-	if (f->call.dry_run || r->refused_by_policy)
+	if (only_quoted && !f->previewed)
 		print_quote(r);
 	print_payment(r);
 	if (s != ART_OK)
 		cli_fail(err);
 	else if (r->words[0]) {
 		art_text_clean(clean, sizeof(clean), r->words, strlen(r->words), false);
-		fprintf(stderr, "artui: %s\n", clean);
+		fprintf(stderr, "artui: %s%s\n", f->call.dry_run && r->asked ? "would ask first: " : "",
+			clean);
 	}
-	if (!good(&r->answer) && r->answer.status && !f->call.dry_run)
+	if (!only_quoted && !good(&r->answer) && r->answer.status)
 		fprintf(stderr, "artui: HTTP status %d\n", r->answer.status);
-	if (!r->refused_by_policy && !(f->call.dry_run && r->quoted) &&
-	    write_body(f, &out) != ART_OK)
-		return cli_fail(&out);
-	return exit_of(f, s);
+	if (rc == CLI_UNKNOWN)
+		fputs("artui: the money may have been taken: the same command sends the same signed payment "
+		      "again, artui payments reconcile asks the chain\n", stderr);
+	return only_quoted ? rc : deliver(f, rc);
 }
 
 int cmd_fetch(struct cli *c, const struct cli_args *a)
@@ -340,7 +395,8 @@ int cmd_fetch(struct cli *c, const struct cli_args *a)
 	f.call.ask = ask;
 	f.call.say = tell;
 	f.call.arg = &f;
-	s = build_call(&f, &err);
+	s = check_password(a, &err);
+	s = s ? s : build_call(&f, &err);
 	if (s == ART_INVALID) {
 		rc = cli_usage(a->command, "%s", err.text);
 		goto out;
@@ -359,7 +415,8 @@ int cmd_fetch(struct cli *c, const struct cli_args *a)
 		goto out;
 	}
 	s = pay_fetch(&purse.pay, &f.call, &f.result, &err);
-	if (s == ART_OK && f.result.refused_by_policy && !f.call.dry_run && !purse.pay.signer)
+	/* Which of several reasons there is no wallet only the purse knows. */
+	if (s == ART_OK && f.result.no_wallet)
 		snprintf(f.result.words, sizeof(f.result.words), "%s", purse.no_wallet);
 	rc = report(&f, s, &err);
 out:

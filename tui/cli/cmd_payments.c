@@ -36,7 +36,8 @@ struct wallet_password cli_password(const struct cli_args *a)
 
 bool cli_ask(const char *question)
 {
-	FILE *tty = fopen("/dev/tty", "re");
+	/* Who cannot see what is going to be signed is not asked. */
+	FILE *tty = isatty(STDERR_FILENO) ? fopen("/dev/tty", "re") : NULL;
 	char answer[16] = "";
 
 	if (!tty)
@@ -264,7 +265,7 @@ static int reconcile(struct cli *c, const struct cli_args *a)
 	if (s == ART_OK && r.json)
 		cli_print_json(c, &r.b);
 	else if (s == ART_OK)
-		fprintf(c->out, open ? "%d still open\n" : "nothing is open\n", open);
+		fprintf(c->out, open ? "%d open or not seen on the chain yet\n" : "nothing is open\n", open);
 	art_buf_destroy(&r.b);
 	if (s != ART_OK)
 		return cli_fail(&err);
@@ -281,9 +282,14 @@ int cmd_payments(struct cli *c, const struct cli_args *a)
 	enum art_status s;
 
 	if (a->n_operands && strcmp(a->operands[0], "reconcile") != 0)
-		return cli_usage(a->command, "'%s' is not what payments can do", a->operands[0]);
+		return cli_usage(a->command, "payments %.40s: reconcile is all it can do besides listing", a->operands[0]);
+	if (a->n_operands && (state || cli_given(a, "csv") || cli_given(a, "match") || cli_given(a, "limit")))
+		return cli_usage(a->command, "reconcile looks at every open payment and takes --json alone");
+	if (cli_given(a, "json") && cli_given(a, "csv"))
+		return cli_usage(a->command, "--json or --csv, not both");
 	if (state && !payment_state_parse(state, &want))
-		return cli_usage(a->command, "--state: there is no state '%s'", state);
+		return cli_usage(a->command, "--state: there is no state '%.40s': reserved, signed, sent, "
+				 "settled, refused, expired or unknown", state);
 	if (state)
 		q.states = 1u << want;
 	art_copy(q.match, sizeof(q.match), cli_text(a, "match", ""));

@@ -4,9 +4,11 @@
  * Layer: tui. A new key is made and encrypted in this process, which leaves no core and forgets it; paying
  * never brings it here (signer.h).
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/chain/token.h"
 #include "core/pay/secret.h"
@@ -14,6 +16,7 @@
 
 #define DEFAULT_NAME "default"
 #define REMOTE_KEYS_MAX 64
+#define SCRYPT_N_MAX 1048576 /* 1 GiB with r = 8, which is what a keystore may ask for */
 
 /* ---- create and import ------------------------------------------------------------------------- */
 
@@ -94,6 +97,18 @@ static enum art_status create(struct cli *c, const struct cli_args *a, const str
 	return s;
 }
 
+/* Before anybody types a password for it. */
+static enum art_status check_keystore(const char *path, const struct art_buf *file, struct art_err *err)
+{
+	struct eth_address who;
+	struct art_err why = { 0 };
+	enum art_status s = keystore_address(file->data ? file->data : "", file->len, &who, &why);
+
+	if (s == ART_OK || s == ART_NOT_FOUND)
+		return ART_OK;
+	return art_fail(err, s, "%.100s is no keystore to take over: %.130s", path, why.text);
+}
+
 /* A keystore file as it is, once its password opens it. */
 static enum art_status import_keystore(struct cli *c, const struct cli_args *a, const struct keys *k,
 				       const char *path, const char *name, struct wallet_ref *out,
@@ -110,8 +125,11 @@ static enum art_status import_keystore(struct cli *c, const struct cli_args *a, 
 	art_buf_init(&file, KEYSTORE_FILE_MAX);
 	snprintf(prompt, sizeof(prompt), "Password of %.120s: ", path);
 	s = art_read_file(&file, path, KEYSTORE_FILE_MAX, err);
+	s = s ? s : check_keystore(path, &file, err);
 	s = s ? s : wallet_password_read(&from, prompt, false, password, &len, err);
 	s = s ? s : keystore_decrypt(k, file.data, file.len, password, len, key, err);
+	if (s == ART_REFUSED && err->code == ART_REFUSED && !strcmp(err->text, "wrong password"))
+		art_fail(err, s, "wrong password for %.150s", path);
 	s = s ? s : keys_address(k, key, &who, err);
 	s = s ? s : wallet_add(c->config, name, &who, file.data, file.len, out, err);
 	art_buf_destroy(&file);
@@ -132,23 +150,72 @@ static enum art_status import_key(struct cli *c, const struct cli_args *a, const
 	return s;
 }
 
+/* 64 hex digits in place of a name or a path: not to be repeated in a message that lands in a log. */
+static bool looks_like_key(const char *s)
+{
+	if (!strncasecmp(s, "0x", 2))
+		s += 2;
+	return strlen(s) == 64 && strspn(s, "0123456789abcdefABCDEF") == 64;
+}
+
+static enum art_status check_name_free(const struct cli *c, const char *name, struct art_err *err)
+{
+	struct wallet_list l = { 0 };
+	enum art_status s = wallet_list(c->config, &l, err);
+
+	for (size_t i = 0; s == ART_OK && i < l.n; i++)
+		if (!strcmp(l.rows[i].name, name))
+			s = art_fail(err, ART_CONFLICT, "a wallet \"%s\" is there already", name);
+	wallet_list_destroy(&l);
+	return s;
+}
+
+/* What the parser cannot know. 0: fine, else the exit status. */
+static int check_make(const struct cli_args *a, const char *name, bool import)
+{
+	const char *raw = cli_text(a, "private-key-file", NULL), *file = cli_text(a, "keystore", NULL);
+	int64_t work = cli_int(a, "work", 0);
+	int fd = (int)cli_int(a, "password-fd", 0);
+
+	if ((name && looks_like_key(name)) || (raw && looks_like_key(raw)))
+		return cli_usage(a->command, "a key is never taken from the command line, where others see "
+				 "it: give --private-key-file a file, or - and the key on standard input");
+	if (import ? !raw == !file : raw || file)
+		return cli_usage(a->command, import ? "import takes --private-key-file or --keystore"
+						    : "create makes a new key: import takes one over");
+	if (name && !wallet_name_ok(name))
+		return cli_usage(a->command, "\"%.80s\" is no name for a wallet: a letter or digit, then "
+				 "letters, digits, - _ .", name);
+	if (fd && cli_given(a, "password-file"))
+		return cli_usage(a->command, "the password comes from --password-file or --password-fd, not "
+				 "from both");
+	if (fd && fcntl(fd, F_GETFD) < 0)
+		return cli_usage(a->command, "--password-fd %d: no such descriptor is open", fd);
+	if (file && (cli_given(a, "kdf") || cli_given(a, "work")))
+		return cli_usage(a->command, "a keystore is copied as it is: --kdf and --work do not go with "
+				 "--keystore");
+	if (work && !strcmp(cli_text(a, "kdf", "scrypt"), "scrypt") &&
+	    ((work & (work - 1)) || work > SCRYPT_N_MAX))
+		return cli_usage(a->command, "--work %lld: scrypt's n is a power of two up to %d",
+				 (long long)work, SCRYPT_N_MAX);
+	return CLI_DONE;
+}
+
 static int make(struct cli *c, const struct cli_args *a, const char *name, bool import)
 {
 	const char *raw = cli_text(a, "private-key-file", NULL), *file = cli_text(a, "keystore", NULL);
+	int wrong = check_make(a, name, import);
 	struct keys *k = NULL;
 	struct wallet_ref w;
 	struct art_err err = { 0 };
 	enum art_status s;
 
-	if (import ? !raw == !file : raw || file)
-		return cli_usage(a->command, import ? "import takes --private-key-file or --keystore"
-						    : "create makes a new key: import takes one over");
+	if (wrong)
+		return wrong;
 	name = name ? name : DEFAULT_NAME;
-	if (!wallet_name_ok(name))
-		return cli_usage(a->command, "\"%s\" is no name for a wallet: a letter or digit, then letters, "
-				 "digits, - _ .", name);
 	secret_undumpable();
-	s = keys_open(&k, &err);
+	s = check_name_free(c, name, &err);
+	s = s ? s : keys_open(&k, &err);
 	if (s == ART_OK)
 		s = !import ? create(c, a, k, name, &w, &err)
 			    : raw ? import_key(c, a, k, raw, name, &w, &err)
@@ -160,6 +227,16 @@ static int make(struct cli *c, const struct cli_args *a, const char *name, bool 
 	return CLI_DONE;
 }
 
+static int create_wallet(struct cli *c, const struct cli_args *a, const char *name)
+{
+	return make(c, a, name, false);
+}
+
+static int import_wallet(struct cli *c, const struct cli_args *a, const char *name)
+{
+	return make(c, a, name, true);
+}
+
 /* ---- list and address -------------------------------------------------------------------------- */
 
 static bool has_remote(const struct cli *c)
@@ -167,15 +244,31 @@ static bool has_remote(const struct cli *c)
 	return *config_text(c->config, CONFIG_WALLET_REMOTE_URL_KEY) != 0;
 }
 
+/* A purse that is to sign nothing knows neither the signer nor its token. Owns: @token, to be wiped. */
+static enum art_status open_remote(struct cli *c, struct purse *p, char *token, struct art_err *err)
+{
+	const char *file = config_text(c->config, CONFIG_WALLET_REMOTE_TOKEN_FILE_KEY);
+	struct wallet_password from = { .file = file };
+	size_t n = 0;
+	enum art_status s = *file ? wallet_password_read(&from, "", false, token, &n, err) : ART_OK;
+
+	token[n] = 0;
+	p->remote.url = config_text(c->config, CONFIG_WALLET_REMOTE_URL_KEY);
+	p->remote.token = token;
+	return s;
+}
+
 /* The keys of the remote signer as rows, beside the files. */
 static enum art_status add_remote(struct cli *c, struct wallet_list *l, struct art_err *err)
 {
 	struct purse_options opt = { .config = c->config, .without_signer = true };
 	struct eth_address found[REMOTE_KEYS_MAX];
+	char *token = secret_alloc(KEYSTORE_PASSWORD_MAX);
 	struct purse purse = { 0 };
 	int n = 0;
 	enum art_status s = purse_open(&purse, &opt, err);
 
+	s = s ? s : open_remote(c, &purse, token, err);
 	if (s == ART_OK)
 		s = remote_signer_keys(&purse.remote, found, REMOTE_KEYS_MAX, &n, err);
 	for (int i = 0; s == ART_OK && i < n; i++) {
@@ -187,6 +280,7 @@ static enum art_status add_remote(struct cli *c, struct wallet_list *l, struct a
 		art_copy(row->path, sizeof(row->path), config_text(c->config, CONFIG_WALLET_REMOTE_URL_KEY));
 	}
 	purse_close(&purse);
+	secret_free(token, KEYSTORE_PASSWORD_MAX);
 	return s;
 }
 
@@ -234,12 +328,15 @@ static void print_list(struct cli *c, const struct wallet_list *l)
 	cli_table_destroy(&t);
 }
 
-static int list(struct cli *c, const struct cli_args *a)
+static int list(struct cli *c, const struct cli_args *a, const char *which)
 {
 	struct wallet_list l = { 0 };
 	struct art_err err = { 0 };
-	enum art_status s = wallet_list(c->config, &l, &err);
+	enum art_status s;
 
+	if (which)
+		return cli_usage(a->command, "'%s' is one word too many: list shows every wallet", which);
+	s = wallet_list(c->config, &l, &err);
 	if (s == ART_OK && has_remote(c))
 		s = add_remote(c, &l, &err);
 	if (s == ART_OK && cli_given(a, "json"))
@@ -249,7 +346,8 @@ static int list(struct cli *c, const struct cli_args *a)
 	else if (s == ART_OK)
 		fputs("artui: there is no wallet yet: artui wallet create makes one\n", stderr);
 	if (s == ART_OK && l.broken)
-		fprintf(stderr, "artui: %zu files in the wallets' directory are no keystores\n", l.broken);
+		fprintf(stderr, "artui: %zu file%s in the wallets' directory %s\n", l.broken,
+			l.broken == 1 ? "" : "s", l.broken == 1 ? "is no keystore" : "are no keystores");
 	wallet_list_destroy(&l);
 	return s == ART_OK ? CLI_DONE : cli_fail(&err);
 }
@@ -261,8 +359,12 @@ static enum art_status address_of(struct cli *c, const char *which, struct walle
 	enum art_status s;
 
 	memset(out, 0, sizeof(*out));
-	if (!which && has_remote(c))
+	if (!which && has_remote(c)) {
 		which = config_text(c->config, CONFIG_WALLET_NAME_KEY);
+		if (eth_address_parse(which, &out->address, NULL) != ART_OK)
+			return art_fail(err, ART_INVALID, "wallet.remote_url is set, so wallet.name must be "
+					"the address it signs for");
+	}
 	if (which && eth_address_parse(which, &out->address, NULL) == ART_OK) {
 		out->address_known = true;
 		art_copy(out->name, sizeof(out->name), which);
@@ -353,8 +455,15 @@ static void print_held(struct cli *c, const struct held *h, int n)
 	char text[U256_TEXT];
 
 	for (int i = 0; i < n; i++) {
+		size_t name = strlen(h[i].chain->name);
+
 		if (!h[i].known) {
-			fprintf(c->out, "%-14s unknown: %s\n", h[i].chain->name, h[i].why.text);
+			const char *why = h[i].why.text;
+
+			/* The chain's name is there already. */
+			if (!strncmp(why, h[i].chain->name, name) && !strncmp(why + name, ": ", 2))
+				why += name + 2;
+			fprintf(c->out, "%-14s unknown: %s\n", h[i].chain->name, why);
 			continue;
 		}
 		if (!as_usdc(&h[i].raw, &usd)) {
@@ -396,9 +505,11 @@ static int balance(struct cli *c, const struct cli_args *a, const char *which)
 		s = purse_open(&purse, &opt, &err);
 	if (s == ART_OK) {
 		n = choose_chains(&purse.chains, only, held);
-		if (!n)
+		if (!n && only)
 			s = art_fail(&err, ART_NOT_FOUND, "no chain \"%.40s\" with USDC is known (artui config)",
-				     only ? only : "");
+				     only);
+		else if (!n)
+			s = art_fail(&err, ART_NOT_FOUND, "pay.chains names no chain with USDC");
 	}
 	for (int i = 0; s == ART_OK && i < n; i++) {
 		ask_chain(&purse, &w.address, &held[i]);
@@ -483,26 +594,45 @@ static int signatures(struct cli *c, const struct cli_args *a, const char *which
 		print_records_json(c, rows, n);
 	else if (n)
 		print_records(c, rows, n);
+	else
+		fputs("artui: nothing signed with this wallet so far\n", stderr);
 	free(rows);
 	return CLI_DONE;
 }
 
+/* ---- the verbs --------------------------------------------------------------------------------- */
+
+static const struct verb {
+	const char *name, *takes; /* its options, each between blanks; --json goes with all */
+	int (*run)(struct cli *c, const struct cli_args *a, const char *which);
+} verbs[] = {
+	{ "create", " password-file password-fd kdf work private-key-file keystore ", create_wallet },
+	{ "import", " password-file password-fd kdf work private-key-file keystore ", import_wallet },
+	{ "list", " ", list },
+	{ "address", " ", address },
+	{ "balance", " chain ", balance },
+	{ "signatures", " ", signatures },
+};
+
 int cmd_wallet(struct cli *c, const struct cli_args *a)
 {
-	const char *verb = a->operands[0], *which = a->n_operands > 1 ? a->operands[1] : NULL;
+	const char *word = a->operands[0];
+	const struct verb *v = NULL;
 	struct art_err err = { 0 };
+	char padded[64];
 
+	for (size_t i = 0; i < ART_COUNT(verbs); i++)
+		if (!strcmp(word, verbs[i].name))
+			v = &verbs[i];
+	if (!v)
+		return cli_usage(a->command, "wallet %.40s: create, import, list, address, balance or signatures",
+				 word);
+	for (const struct cli_option *o = a->command->options; o->name; o++) {
+		snprintf(padded, sizeof(padded), " %s ", o->name);
+		if (cli_given(a, o->name) && strcmp(o->name, "json") != 0 && !strstr(v->takes, padded))
+			return cli_usage(a->command, "--%s does not go with wallet %s", o->name, v->name);
+	}
 	if (cli_open_config(c, &err) != ART_OK)
 		return cli_fail(&err);
-	if (!strcmp(verb, "create") || !strcmp(verb, "import"))
-		return make(c, a, which, verb[0] == 'i');
-	if (!strcmp(verb, "list"))
-		return list(c, a);
-	if (!strcmp(verb, "address"))
-		return address(c, a, which);
-	if (!strcmp(verb, "balance"))
-		return balance(c, a, which);
-	if (!strcmp(verb, "signatures"))
-		return signatures(c, a, which);
-	return cli_usage(a->command, "wallet %s: create, import, list, address, balance or signatures", verb);
+	return v->run(c, a, a->n_operands > 1 ? a->operands[1] : NULL);
 }

@@ -101,7 +101,7 @@ static const struct cli_option fetch_options[] = {
 	{ "max-usd", 0, CLI_MONEY, "X", 0, 0, "pay up to X without asking, and never more" },
 	{ "dry-run", 0, CLI_FLAG, NULL, 0, 0, "tell the price; sign and pay nothing" },
 	{ "yes", 'y', CLI_FLAG, NULL, 0, 0, "answer yes where the policy would ask" },
-	{ "id", 0, CLI_TEXT, "NAME", 0, 0, "name of this request: one name is never paid twice at once" },
+	{ "id", 0, CLI_TEXT, "NAME", 0, 0, "name of this request: a name is paid for once, ever" },
 	{ "wallet", 0, CLI_TEXT, "NAME", 0, 0, "wallet to pay with" },
 	{ "password-file", 0, CLI_TEXT, "FILE", 0, 0, "file with the wallet's password, readable by its owner alone" },
 	{ "password-fd", 0, CLI_INT, "N", 3, 1023, "open descriptor to read the password from" },
