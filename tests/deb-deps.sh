@@ -10,6 +10,9 @@
 set -eu
 run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev libcurl4-openssl-dev libsecp256k1-dev libseccomp-dev bible-kjv-text bible-kjv git ca-certificates"
 test="libcmocka-dev clang libclang-rt-14-dev libomp-dev tmux groff mandoc python3 python3-torch python3-numpy procps"
+# The x402 lab's; another source of node and npm than Debian's will do.
+command -v node >/dev/null 2>&1 || test="$test nodejs"
+command -v npm >/dev/null 2>&1 || test="$test npm"
 want=""
 for set in "$@"; do
 	case $set in

@@ -75,8 +75,8 @@ enum art_status pay_evidence(const struct pay *p, const struct payment_row *row,
 	enum art_status s;
 
 	if (!chain || !chain->rpc[0])
-		return art_fail(err, ART_NOT_FOUND, "payment %lld: no RPC endpoint for %s is set",
-				(long long)row->id, row->network);
+		return art_fail(err, ART_NOT_FOUND, "no RPC endpoint for %s is set",
+				row->network);
 	if (eth_address_parse(row->asset, &token, err) || eth_address_parse(row->payer, &from, err) ||
 	    !eth_word_parse(row->nonce, &nonce))
 		return art_fail(err, ART_CORRUPT, "payment %lld: its addresses or nonce are damaged",

@@ -11,7 +11,7 @@
 
 #include "core/pay/wallet.h"
 
-enum art_status purse_user_ledger(struct workspace *w, struct art_err *err)
+enum art_status purse_user_ledger(struct workspace *w, bool make, struct art_err *err)
 {
 	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
 	char dir[WORKSPACE_PATH_MAX];
@@ -30,9 +30,9 @@ enum art_status purse_user_ledger(struct workspace *w, struct art_err *err)
 	memset(w, 0, sizeof(*w));
 	art_copy(w->root, sizeof(w->root), dir);
 	art_copy(w->dir, sizeof(w->dir), dir);
-	s = art_mkdirs(dir, 0700, err);
+	s = make ? art_mkdirs(dir, 0700, err) : ART_OK;
 	if (s == ART_OK)
-		s = workspace_store(w, &st, STORE_CREATE, 3000, err);
+		s = workspace_store(w, &st, make ? STORE_CREATE : STORE_READ_ONLY, 3000, err);
 	store_close(st);
 	return s;
 }

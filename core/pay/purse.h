@@ -42,7 +42,8 @@ ART_MUST_USE enum art_status purse_open(struct purse *out, const struct purse_op
 void purse_close(struct purse *p); /* fine on a zeroed one, and twice */
 
 /* The user's own ledger, for commands outside of a workspace: $XDG_DATA_HOME/artui, else
- * ~/.local/share/artui. @w gets its paths; the database is made when missing. */
-ART_MUST_USE enum art_status purse_user_ledger(struct workspace *w, struct art_err *err);
+ * ~/.local/share/artui. @w gets its paths. A database that is missing is made with @make, else
+ * NOT_FOUND. */
+ART_MUST_USE enum art_status purse_user_ledger(struct workspace *w, bool make, struct art_err *err);
 
 #endif

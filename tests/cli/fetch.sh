@@ -188,7 +188,7 @@ run payments --csv --state refused; same csv-state "1 the seller refused the pay
 
 # ---- reconciling -----------------------------------------------------------------------------
 run payments reconcile
-expect reconcile-open 4 '^payment 11: unknown: the chain cannot be asked: payment 11: no RPC endpoint for eip155:84532 is set$'
+expect reconcile-open 4 '^payment 11: unknown: the chain cannot be asked: no RPC endpoint for eip155:84532 is set$'
 expect reconcile-counts 4 '^[0-9]+ open or not seen on the chain yet$'
 run payments reconcile --json; same reconcile-json "4 True" "$rc $(json "all('no RPC endpoint' in r['finding'] for r in j) and 'state' in j[0]")"
 run doctor; expect doctor-without-workspace 0 'paying +at most 1\.00 USDC at once'

@@ -330,13 +330,13 @@ static void check_store(struct doctor *d)
 
 	art_buf_init(&b, 1u << 20);
 	if (workspace_store(&d->c->ws, &d->c->store, 0, 3000, &err) != ART_OK)
-		tell(d, "store", LEVEL_FAIL, "move .artui/artui.db away, or put a copy back", "%s",
+		tell(d, "store", LEVEL_FAIL, "move artui.db away, or put a copy back", "%s",
 		     err.text);
 	else if (store_check(d->c->store, &b, &findings, &err) != ART_OK)
-		tell(d, "store", LEVEL_FAIL, "move .artui/artui.db away, or put a copy back", "%s",
+		tell(d, "store", LEVEL_FAIL, "move artui.db away, or put a copy back", "%s",
 		     err.text);
 	else if (findings)
-		tell(d, "store", LEVEL_FAIL, "keep a copy of .artui/artui.db and report this",
+		tell(d, "store", LEVEL_FAIL, "keep a copy of artui.db and report this",
 		     "%d findings: %s", findings, b.data);
 	else
 		tell(d, "store", LEVEL_OK, NULL, "artui.db is whole, schema %d",
@@ -424,7 +424,7 @@ static void check_payments(struct doctor *d)
 	struct art_err err;
 
 	if (payment_query(d->c->store, &q, &list, &err) != ART_OK)
-		tell(d, "payments", LEVEL_FAIL, "keep a copy of .artui/artui.db and report this", "%s",
+		tell(d, "payments", LEVEL_FAIL, "keep a copy of artui.db and report this", "%s",
 		     err.text);
 	else if (list.n)
 		tell(d, "payments", LEVEL_WARN, "artui payments reconcile looks them up",
@@ -456,11 +456,14 @@ static void check_workspace(struct doctor *d)
 		check_rules(d);
 		check_wallet(d);
 	}
-	if (!here)
+	/* Outside of a workspace, the ledger that paying here would use. */
+	if (!here && purse_user_ledger(&d->c->ws, false, NULL) != ART_OK)
 		return;
 	check_store(d);
 	if (d->c->store)
 		check_payments(d);
+	if (!here)
+		return;
 	check_recipe(d);
 	check_engine(d);
 	if (s == ART_OK && !*config_text(d->c->config, CONFIG_TRAIN_COMMAND_KEY))

@@ -22,7 +22,7 @@ enum art_status cli_open_ledger(struct cli *c, struct art_err *err)
 		return s;
 	s = cli_open_config(c, err);
 	if (s == ART_OK)
-		s = purse_user_ledger(&c->ws, err);
+		s = purse_user_ledger(&c->ws, true, err);
 	if (s == ART_OK)
 		s = workspace_store(&c->ws, &c->store, 0, 3000, err);
 	return s;
