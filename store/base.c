@@ -38,8 +38,13 @@ const char *art_status_text(enum art_status s)
 /* Formatted aside first: callers wrap a message with err->text among the arguments. */
 static void err_set(struct art_err *err, enum art_status code, const char *text)
 {
+	size_t bad;
+
 	err->code = code;
 	art_copy(err->text, sizeof(err->text), text);
+	/* "%.80s" may have cut a character in two, anywhere in it: its bytes go. */
+	while (!art_utf8_valid(err->text, strlen(err->text), &bad))
+		memmove(err->text + bad, err->text + bad + 1, strlen(err->text + bad));
 }
 
 enum art_status art_fail(struct art_err *err, enum art_status code, const char *fmt, ...)

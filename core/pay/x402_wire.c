@@ -332,14 +332,25 @@ static bool pending(const char *reason)
 	return strstr(reason, "pending") != NULL;
 }
 
+/* One sentence, cut between characters. */
+static void ART_PRINTF(2, 3) say(char *reason, const char *fmt, ...)
+{
+	char text[2 * X402_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	art_copy(reason, X402_REASON_MAX, text);
+}
+
 static enum x402_meaning by_receipt(const struct x402_receipt *r, char *reason)
 {
 	if (r->success) {
-		snprintf(reason, X402_REASON_MAX, "the seller's receipt says it is settled");
+		say(reason, "the seller's receipt says it is settled");
 		return X402_SETTLED;
 	}
-	snprintf(reason, X402_REASON_MAX, "settlement failed: %.150s",
-		 r->reason[0] ? r->reason : "no reason given");
+	say(reason, "settlement failed: %s", r->reason[0] ? r->reason : "no reason given");
 	/* A transaction that is on its way can still take the money. */
 	return r->transaction[0] || pending(r->reason) ? X402_DOUBT : X402_REFUSED;
 }
@@ -350,21 +361,20 @@ enum x402_meaning x402_meaning(const struct x402_answer *a, char reason[X402_REA
 
 	reason = reason ? reason : unused;
 	if (!a->status) {
-		snprintf(reason, X402_REASON_MAX, "no whole answer came");
+		say(reason, "no whole answer came");
 		return X402_DOUBT;
 	}
 	if (a->receipt->readable)
 		return by_receipt(a->receipt, reason);
 	if (a->receipt->present) {
-		snprintf(reason, X402_REASON_MAX, "the answer (status %d) has a receipt that cannot be read",
-			 a->status);
+		say(reason, "the answer (status %d) has a receipt that cannot be read", a->status);
 		return X402_DOUBT;
 	}
 	if (a->status == 402 && a->challenge) {
-		snprintf(reason, X402_REASON_MAX, "the seller refused the payment: %.150s",
-			 a->challenge_error ? a->challenge_error : "no reason given");
+		say(reason, "the seller refused the payment: %s",
+		    a->challenge_error ? a->challenge_error : "no reason given");
 		return a->challenge_error && pending(a->challenge_error) ? X402_DOUBT : X402_REFUSED;
 	}
-	snprintf(reason, X402_REASON_MAX, "the answer (status %d) came without a receipt", a->status);
+	say(reason, "the answer (status %d) came without a receipt", a->status);
 	return X402_DOUBT;
 }

@@ -136,6 +136,21 @@ static void art_fail_must_cut_between_characters(void **state)
 	}
 }
 
+/* Callers clip what they put in with "%.80s", which counts bytes. */
+static void art_fail_must_keep_no_half_of_a_character(void **state)
+{
+	static const char snow[] = "\xe2\x98\x83\xe2\x98\x83";
+	static const char *const want[] = { "<>", "<>", "<>", "<\xe2\x98\x83>", "<\xe2\x98\x83>",
+					    "<\xe2\x98\x83>", "<\xe2\x98\x83\xe2\x98\x83>" };
+	struct art_err err;
+
+	(void)state;
+	for (int n = 0; n < (int)ART_COUNT(want); n++) {
+		art_fail(&err, ART_INVALID, "<%.*s>", n, snow);
+		assert_string_equal(err.text, want[n]);
+	}
+}
+
 static void art_fail_errno_must_tell_missing_from_broken(void **state)
 {
 	struct art_err err;
@@ -760,6 +775,7 @@ int main(void)
 		cmocka_unit_test(art_fail_must_fill_and_return),
 		cmocka_unit_test(art_fail_must_wrap_its_own_text),
 		cmocka_unit_test(art_fail_must_cut_between_characters),
+		cmocka_unit_test(art_fail_must_keep_no_half_of_a_character),
 		cmocka_unit_test(art_fail_errno_must_tell_missing_from_broken),
 		cmocka_unit_test(art_die_must_call_the_hook_and_exit_1),
 		cmocka_unit_test(art_bug_must_abort_with_the_place),

@@ -1036,6 +1036,24 @@ static void x402_meaning_must_believe_only_clear_words(void **state)
 	}
 }
 
+static void x402_meaning_must_cut_long_words_between_characters(void **state)
+{
+	(void)state;
+	for (int shift = 0; shift < 3; shift++) {
+		struct x402_receipt r = { 0 };
+		struct x402_answer a = { .status = 402, .challenge = true, .receipt = &r };
+		char word[X402_REASON_MAX] = "", reason[X402_REASON_MAX];
+
+		for (size_t n = (size_t)shift; n + 4 < sizeof(word); n += 3)
+			memcpy(word + n, "\xe2\x98\x83", 3);
+		memset(word, 'x', (size_t)shift);
+		a.challenge_error = word;
+		assert_int_equal(x402_meaning(&a, reason), X402_REFUSED);
+		assert_true(strlen(reason) > X402_REASON_MAX - 5);
+		assert_true(art_utf8_valid(reason, strlen(reason), NULL));
+	}
+}
+
 /* ---- base64 ------------------------------------------------------------------------------------ */
 
 static void base64_must_be_that_of_the_standard(void **state)
@@ -1150,6 +1168,7 @@ int main(void)
 		cmocka_unit_test(x402_receipt_read_must_take_the_captured_one),
 		cmocka_unit_test(x402_receipt_read_must_survive_anything),
 		cmocka_unit_test(x402_meaning_must_believe_only_clear_words),
+		cmocka_unit_test(x402_meaning_must_cut_long_words_between_characters),
 		cmocka_unit_test(base64_must_be_that_of_the_standard),
 		cmocka_unit_test(base64_decode_must_undo_base64_encode),
 		cmocka_unit_test(base64_must_refuse_what_is_none_or_does_not_fit),
