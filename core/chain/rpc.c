@@ -102,6 +102,7 @@ static enum art_status ask(const struct rpc *r, const struct ask *a, struct json
 			.deadline_ms = r->deadline_ms ? r->deadline_ms : DEADLINE_MS,
 			.max_body = a->max ? a->max : RPC_ANSWER_MAX,
 			.attempts = a->attempts,
+			.idempotent = a->attempts > 1,
 		};
 		st = http_call(r->http, &q, &resp, r->cancel, &why);
 	} else {

@@ -6,6 +6,7 @@
  */
 #include "core/net/http.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,20 +16,21 @@
 #include "core/net/http_private.h"
 
 #define CONNECTIONS 64
-#define POLL_MS 1000
+#define LOOK_MS 1000
 #define CANCEL_LOOK_MS 100
 
 struct http {
 	CURLM *multi;
 	pthread_t thread;
 	char *user_agent;
+	int running, max_running;
 	pthread_mutex_t lock;
 	struct transfer *incoming, **incoming_end; /* in order of http_start */
 	uint64_t *cancels;
 	size_t n_cancels;
 	uint64_t last_id;
 	bool closing;
-	struct transfer *active; /* the thread's alone */
+	struct transfer *active; /* the thread's alone, oldest first */
 };
 
 /* ---- responses --------------------------------------------------------------------------------- */
@@ -72,26 +74,35 @@ static void finish(struct http *h, struct transfer *t)
 	transfer_free(t);
 }
 
+static void leave(struct http *h, struct transfer *t)
+{
+	curl_multi_remove_handle(h->multi, t->easy);
+	h->running--;
+}
+
 static void stop(struct http *h, struct transfer *t, enum art_status s, const char *why)
 {
 	if (t->easy)
-		curl_multi_remove_handle(h->multi, t->easy);
+		leave(h, t);
 	transfer_stop(t, s, why);
 	finish(h, t);
 }
 
 static void begin(struct http *h, struct transfer *t)
 {
-	if (transfer_begin(t, h->user_agent) != ART_OK)
+	if (transfer_begin(t, h->user_agent) != ART_OK) {
 		finish(h, t);
-	else if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
+		return;
+	}
+	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
 		art_die("libcurl takes no more transfers");
+	h->running++;
 }
 
 /* Newcomers and cancellations. False: the engine is to end. */
 static bool take_news(struct http *h)
 {
-	struct transfer *news;
+	struct transfer *news, **end = &h->active;
 	uint64_t *cancels;
 	size_t n;
 	bool closing;
@@ -106,13 +117,9 @@ static bool take_news(struct http *h)
 	h->n_cancels = 0;
 	closing = h->closing;
 	pthread_mutex_unlock(&h->lock);
-	while (news) {
-		struct transfer *t = news;
-
-		news = t->next;
-		t->next = h->active;
-		h->active = t;
-	}
+	while (*end)
+		end = &(*end)->next;
+	*end = news;
 	for (size_t i = 0; i < n; i++)
 		for (struct transfer *t = h->active; t; t = t->next)
 			if (t->id == cancels[i])
@@ -121,23 +128,49 @@ static bool take_news(struct http *h)
 	return !closing;
 }
 
-/* Starts what is due, ends what is cancelled or late. How long until the next is due. */
-static int look_after(struct http *h)
+static void end(struct http *h, struct transfer *t, CURLcode code)
 {
-	int64_t now = art_mono_us(), wait = POLL_MS * 1000;
+	leave(h, t);
+	if (transfer_end(t, code))
+		finish(h, t);
+}
 
+/*
+ * Starts what is due, ends what is cancelled or late. How many run at once is kept here and not by
+ * libcurl, where a transfer that waits for a connection has no deadline and may be forgotten (7.88).
+ */
+static void look_after(struct http *h, int64_t now)
+{
 	for (struct transfer *t = h->active, *next; t; t = next) {
 		next = t->next;
 		if (t->cancelled)
 			stop(h, t, ART_CANCELLED, "cancelled");
+		else if (t->easy && now >= transfer_late_at(t))
+			end(h, t, CURLE_OPERATION_TIMEDOUT);
 		else if (!t->easy && now >= t->deadline_mono_us)
-			stop(h, t, ART_NET, "no good answer in time");
-		else if (!t->easy && now >= t->start_at)
+			stop(h, t, ART_NET, "no whole answer in time");
+		else if (!t->easy && now >= t->start_at && h->running < h->max_running)
 			begin(h, t);
-		else if (!t->easy && t->start_at - now < wait)
-			wait = t->start_at - now;
 	}
-	return (int)((wait + 999) / 1000);
+}
+
+/* Until something is due; with nothing under way that is never, so that an idle engine costs nothing. */
+static int sleep_ms(struct http *h)
+{
+	int64_t now = art_mono_us(), until = h->active ? now + LOOK_MS * 1000 : INT64_MAX;
+
+	for (struct transfer *t = h->active; t; t = t->next) {
+		int64_t at = t->start_at;
+
+		if (t->easy)
+			at = transfer_late_at(t);
+		else if (h->running == h->max_running)
+			at = t->deadline_mono_us;
+		until = at < until ? at : until;
+	}
+	if (until == INT64_MAX)
+		return INT_MAX;
+	return until <= now ? 0 : (int)((until - now + 999) / 1000);
 }
 
 static void reap(struct http *h)
@@ -152,9 +185,7 @@ static void reap(struct http *h)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-		curl_multi_remove_handle(h->multi, t->easy);
-		if (transfer_end(t, code))
-			finish(h, t);
+		end(h, t, code);
 	}
 }
 
@@ -164,15 +195,14 @@ static void *run(void *arg)
 	int running;
 
 	while (take_news(h)) {
-		int wait = look_after(h);
+		int64_t now = art_mono_us();
 
 		curl_multi_perform(h->multi, &running);
 		reap(h);
-		/* A redirect is due at once. */
-		for (struct transfer *t = h->active; t; t = t->next)
-			if (!t->easy && t->start_at <= art_mono_us())
-				wait = 0;
-		curl_multi_poll(h->multi, NULL, 0, wait, NULL);
+		/* Late is what was so before the sockets were read: an answer that lay there counts, even
+		 * when this thread was kept from running. */
+		look_after(h, now);
+		curl_multi_poll(h->multi, NULL, 0, sleep_ms(h), NULL);
 	}
 	while (h->active)
 		stop(h, h->active, ART_CANCELLED, "the program is ending");
@@ -196,8 +226,9 @@ enum art_status http_open(struct http **out, const struct http_options *opt, str
 	h->multi = curl_multi_init();
 	if (!h->multi)
 		art_die("out of memory");
-	curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-			  (long)(opt && opt->max_connections ? opt->max_connections : CONNECTIONS));
+	h->max_running = opt && opt->max_connections > 0 ? opt->max_connections : CONNECTIONS;
+	/* Kept ones included. */
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)h->max_running);
 	/* Signals stay the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
@@ -205,6 +236,7 @@ enum art_status http_open(struct http **out, const struct http_options *opt, str
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc)
 		art_die("no thread for the network: %s", strerror(rc));
+	pthread_setname_np(h->thread, "artui-net");
 	*out = h;
 	return ART_OK;
 }
@@ -237,7 +269,12 @@ enum art_status http_start(struct http *h, const struct http_request *q, http_do
 	t->done = done;
 	t->arg = arg;
 	pthread_mutex_lock(&h->lock);
-	ART_BUG_ON(h->closing);
+	/* A callback that hears of the end may ask for more without knowing why it was called. */
+	if (h->closing) {
+		pthread_mutex_unlock(&h->lock);
+		transfer_free(t);
+		return art_fail(err, ART_CANCELLED, "the program is ending");
+	}
 	t->id = ++h->last_id;
 	if (id)
 		*id = t->id;
@@ -315,6 +352,8 @@ enum art_status http_call(struct http *h, const struct http_request *q, struct h
 	enum art_status s;
 
 	http_response_init(r);
+	if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
+		return art_fail(err, ART_CANCELLED, "cancelled");
 	pthread_mutex_init(&w.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

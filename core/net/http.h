@@ -4,7 +4,8 @@
  * Layer: core; curl.h stays inside core/net. Threads: http_call and http_start from any thread;
  * callbacks run on the engine's thread, must be short and may not call http_call or http_close.
  * Everything that comes back is hostile: every transfer has a deadline, a ceiling for headers and one
- * for the body, and a redirect is followed only as often as the request says.
+ * for the body, and a redirect is followed only as often as the request says. Nothing of the environment
+ * comes in: no proxy, no cookies, no .netrc.
  */
 #ifndef CORE_NET_HTTP_H
 #define CORE_NET_HTTP_H
@@ -28,9 +29,9 @@ void http_close(struct http *h);
 
 /* What to ask. Everything is copied by http_start; http_call borrows until it returns. */
 struct http_request {
-	const char *method;         /* NULL: GET */
+	const char *method;         /* NULL: GET; one word (else INVALID) */
 	const char *url;            /* http or https */
-	const char *const *headers; /* "Name: value" each; CR, LF and NUL are refused (INVALID) */
+	const char *const *headers; /* "Name: value" each; a control character is refused (INVALID) */
 	int n_headers;
 	const void *body;
 	size_t body_len;
@@ -41,6 +42,7 @@ struct http_request {
 	int max_redirects;          /* followed for GET and HEAD only; never from https to http;
 	                             * Authorization and payment headers are not sent to another origin */
 	int attempts;               /* 0: 1. More only for what http_retry_decide allows */
+	bool idempotent;            /* asked twice is as good as once, though the method does not say so */
 	bool refuse_private;        /* loopback, private, link-local, multicast addresses: judged on the
 	                             * address connected to, after DNS and redirects (REFUSED) */
 	bool plain_only_loopback;   /* http:// to anything but loopback is REFUSED */
@@ -74,14 +76,15 @@ const char *http_header(const struct http_response *r, const char *name);
 /*
  * Ask and wait. OK when an answer came, whatever its status; @r is filled in every case and the
  * caller destroys it. Errors: NET (with the host), LIMIT, REFUSED, INVALID, CANCELLED when *cancel
- * (may be NULL; looked at ten times a second) became true.
+ * (may be NULL; looked at ten times a second) became true; nothing is sent when it is so already.
  */
 ART_MUST_USE enum art_status http_call(struct http *h, const struct http_request *q,
 				       struct http_response *r, const bool *cancel,
 				       struct art_err *err);
 
 /* The same without waiting. @done gets the answer (it may take the body with art_buf_take); the
- * response is destroyed after it. Called exactly once unless http_start fails. */
+ * response is destroyed after it. Called exactly once unless http_start fails: INVALID, REFUSED, and
+ * CANCELLED in a callback of http_close. Transfers begin in the order they came. */
 typedef void (*http_done_fn)(void *arg, struct http_response *r, enum art_status s,
 			     const struct art_err *err);
 ART_MUST_USE enum art_status http_start(struct http *h, const struct http_request *q,
@@ -93,7 +96,7 @@ void http_cancel(struct http *h, uint64_t id); /* unknown and finished ids are f
 struct http_facts {
 	enum http_trouble trouble;
 	int status;
-	bool idempotent;         /* GET, HEAD, PUT, DELETE, or the caller says so by a key */
+	bool idempotent;         /* GET, HEAD, PUT, DELETE, OPTIONS, or the caller says so */
 	int attempt, attempts;   /* so far, and allowed */
 	int64_t retry_after_ms;  /* what the answer asked for; -1: nothing */
 	int64_t left_ms;         /* of the deadline */

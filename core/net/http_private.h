@@ -32,6 +32,9 @@ struct transfer {
 	struct http_response r;
 	size_t header_bytes;
 	bool body_too_large, headers_ended, headers_too_large, private_refused;
+	bool sending;                /* this handle came to the point of sending */
+	bool may_have_left;          /* this or an earlier one did */
+	int64_t moved, moved_at;     /* bytes so far, and when (monotonic us) that last changed */
 	enum art_status status;
 	struct art_err err;
 };
@@ -47,11 +50,17 @@ ART_MUST_USE enum art_status transfer_begin(struct transfer *t, const char *user
  * at t->start_at (a redirect or a retry). The easy handle is gone either way.
  */
 bool transfer_end(struct transfer *t, CURLcode code);
-/* It ends now: cancelled, or its deadline passed while it waited. */
+/* It ends now: cancelled, or it took too long. @why completes the sentence "host: ...". */
 void transfer_stop(struct transfer *t, enum art_status s, const char *why);
+/* Monotonic us at which it is to be ended as late; while bytes flow it moves on. */
+int64_t transfer_late_at(struct transfer *t);
 
 /* Pure. */
 bool http_address_is_private(const struct sockaddr *a);
 bool http_same_origin(const char *a, const char *b);
+/* Whether a redirect may lead from @from to @to: http or https, and never from https to http. */
+bool http_may_follow(const char *from, const char *to);
+/* How many of the @n bytes begin a token of RFC 9110: what a method or a header's name is made of. */
+size_t http_token_len(const char *s, size_t n);
 
 #endif

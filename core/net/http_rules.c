@@ -6,7 +6,7 @@
  */
 #include "core/net/http_private.h"
 
-#include <ctype.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,13 +73,14 @@ bool http_address_is_private(const struct sockaddr *a)
 
 bool http_host_is_loopback(const char *host)
 {
-	unsigned a, b, c, d;
-	char rest;
+	struct in_addr a;
+	struct in6_addr b;
 
-	if (!strcasecmp(host, "localhost") || !strcmp(host, "::1") || !strcmp(host, "[::1]"))
+	if (!strcasecmp(host, "localhost") || !strcmp(host, "[::1]"))
 		return true;
-	return sscanf(host, "%3u.%3u.%3u.%3u%c", &a, &b, &c, &d, &rest) == 4 && a == 127 &&
-	       b < 256 && c < 256 && d < 256;
+	if (inet_pton(AF_INET, host, &a) == 1)
+		return ntohl(a.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, host, &b) == 1 && IN6_IS_ADDR_LOOPBACK(&b);
 }
 
 /* ---- URLs -------------------------------------------------------------------------------------- */
@@ -138,6 +139,7 @@ static enum art_status take_url(CURLU *u, struct http_url *out, struct art_err *
 enum art_status http_url_parse(const char *url, struct http_url *out, struct art_err *err)
 {
 	struct http_url u = { { 0 }, { 0 }, { 0 }, 0 };
+	const char *colon;
 	enum art_status s;
 	CURLU *h;
 
@@ -149,9 +151,10 @@ enum art_status http_url_parse(const char *url, struct http_url *out, struct art
 		if (*p <= ' ' || *p >= 0x7f)
 			return art_fail(err, ART_INVALID, "the URL holds a space, a control or a "
 					"character outside of ASCII at byte %zu", (size_t)(p - url));
-	/* libcurl would take the path for the host. */
-	if (strstr(url, ":///") && strstr(url, ":///") == strchr(url, ':'))
-		return art_fail(err, ART_INVALID, "the URL names no host");
+	/* libcurl takes one to three slashes, and so a piece of a path for the host. */
+	colon = strchr(url, ':');
+	if (!colon || strncmp(colon, "://", 3) || colon[3] == '/')
+		return art_fail(err, ART_INVALID, "'%.150s' is no URL of the form https://host/path", url);
 	h = curl_url();
 	if (!h)
 		art_die("out of memory");
@@ -171,6 +174,25 @@ bool http_same_origin(const char *a, const char *b)
 
 	return http_url_parse(a, &x, NULL) == ART_OK && http_url_parse(b, &y, NULL) == ART_OK &&
 	       !strcmp(x.scheme, y.scheme) && !strcasecmp(x.host, y.host) && x.port == y.port;
+}
+
+bool http_may_follow(const char *from, const char *to)
+{
+	struct http_url x, y;
+
+	return http_url_parse(from, &x, NULL) == ART_OK && http_url_parse(to, &y, NULL) == ART_OK &&
+	       (!strcmp(x.scheme, "http") || !strcmp(y.scheme, "https"));
+}
+
+size_t http_token_len(const char *s, size_t n)
+{
+	static const char signs[] = "!#$%&'*+-.^_`|~";
+	size_t i = 0;
+
+	while (i < n && ((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'z') ||
+			 (s[i] >= 'A' && s[i] <= 'Z') || memchr(signs, s[i], sizeof(signs) - 1)))
+		i++;
+	return i;
 }
 
 /* ---- asking again ------------------------------------------------------------------------------ */

@@ -6,8 +6,7 @@
  */
 #include "core/net/http_private.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +16,8 @@
 #define DEADLINE_MS 30000
 #define CONNECT_MS 10000
 #define BODY_MAX (1u << 20)
+#define CODE_TOO_LARGE 100 /* CURLE_TOO_LARGE of libcurl 8.6 and later */
+#define TIME_MAX_MS (365 * 86400 * (int64_t)1000) /* far from the end of the numbers */
 
 /* Sent to the origin that was named, to no other. */
 static const char *const private_headers[] = { "Authorization", "Cookie", "PAYMENT-SIGNATURE",
@@ -31,15 +32,32 @@ static bool header_is(const char *line, const char *name)
 
 /* ---- what was asked ---------------------------------------------------------------------------- */
 
-static enum art_status check_headers(const struct http_request *q, struct art_err *err)
+/* Method and headers go into the request as they are: nothing in them may end a line or a word. */
+static bool is_header(const char *line)
 {
+	size_t n = http_token_len(line, strlen(line));
+
+	if (!n || line[n] != ':')
+		return false;
+	for (const char *p = line + n; *p; p++)
+		if ((*p > 0 && *p < ' ' && *p != '\t') || *p == 0x7f)
+			return false;
+	return true;
+}
+
+static enum art_status check_words(const struct http_request *q, struct art_err *err)
+{
+	const char *m = q->method ? q->method : "GET";
+
+	if (!*m || m[http_token_len(m, strlen(m))])
+		return art_fail(err, ART_INVALID, "'%.80s' is no HTTP method", m);
 	for (int i = 0; i < q->n_headers; i++) {
 		const char *h = q->headers[i];
 
-		if (strpbrk(h, "\r\n") || !strchr(h, ':') || h[0] == ':')
-			/* Its name at most: the value may be a secret. */
-			return art_fail(err, ART_INVALID, "a header must be one line 'Name: value', and "
-					"'%.*s' is not", (int)strcspn(h, ":\r\n"), h);
+		/* Its name at most is told: the value may be a secret. */
+		if (!is_header(h))
+			return art_fail(err, ART_INVALID, "a header must be one line 'Name: value', not one "
+					"that begins with '%.*s'", (int)http_token_len(h, strlen(h)), h);
 	}
 	return ART_OK;
 }
@@ -56,6 +74,14 @@ static enum art_status check_url(const char *url, bool plain_only_loopback, stru
 	return s;
 }
 
+/* 0 is @otherwise; what is too long for arithmetic is a year. */
+static int64_t time_ms(int64_t asked, int64_t otherwise)
+{
+	if (!asked)
+		return otherwise;
+	return asked < TIME_MAX_MS ? asked : TIME_MAX_MS;
+}
+
 static bool is_idempotent(const char *method)
 {
 	static const char *const safe[] = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS" };
@@ -70,7 +96,7 @@ enum art_status transfer_new(struct transfer **out, const struct http_request *q
 			     struct art_err *err)
 {
 	struct transfer *t;
-	enum art_status s = check_headers(q, err);
+	enum art_status s = check_words(q, err);
 
 	if (s == ART_OK)
 		s = check_url(q->url, q->plain_only_loopback, err);
@@ -87,15 +113,15 @@ enum art_status transfer_new(struct transfer **out, const struct http_request *q
 		memcpy(t->body, q->body, q->body_len);
 		t->body_len = q->body_len;
 	}
-	t->deadline_mono_us = art_mono_us() + (q->deadline_ms ? q->deadline_ms : DEADLINE_MS) * 1000;
-	t->connect_ms = q->connect_ms ? q->connect_ms : CONNECT_MS;
-	t->idle_ms = q->idle_ms;
+	t->deadline_mono_us = art_mono_us() + time_ms(q->deadline_ms, DEADLINE_MS) * 1000;
+	t->connect_ms = time_ms(q->connect_ms, CONNECT_MS);
+	t->idle_ms = time_ms(q->idle_ms, 0);
 	t->max_body = q->max_body ? q->max_body : BODY_MAX;
 	t->max_redirects = q->max_redirects;
 	t->attempts = q->attempts ? q->attempts : 1;
 	t->refuse_private = q->refuse_private;
 	t->plain_only_loopback = q->plain_only_loopback;
-	t->idempotent = is_idempotent(t->method);
+	t->idempotent = q->idempotent || is_idempotent(t->method);
 	t->same_origin = true;
 	http_response_init(&t->r);
 	*out = t;
@@ -129,56 +155,72 @@ static void drop_headers(struct http_response *r)
 	r->n_headers = 0;
 }
 
+/* A line without a name is a continuation or nonsense: it is counted and left out. */
+static bool is_name(const char *p, size_t len)
+{
+	size_t n = http_token_len(p, len);
+
+	return n && n < len && p[n] == ':';
+}
+
+static enum art_status keep_header(struct http_response *r, const char *p, size_t len)
+{
+	char *line;
+
+	if (r->n_headers == HTTP_HEADERS_MAX)
+		return ART_LIMIT;
+	line = art_alloc(len + 1, 1);
+	memcpy(line, p, len);
+	for (char *c = line; *c && *c != ':'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c + 32);
+	r->headers[r->n_headers++] = line;
+	return ART_OK;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * n;
-	char *line, *colon;
+	long status = 0;
 
 	t->header_bytes += len;
 	if (t->header_bytes > HTTP_HEADER_BYTES) {
 		t->headers_too_large = true;
 		return 0;
 	}
+	/* A trailer comes after the body, when what it names has been acted on. */
+	if (t->headers_ended)
+		return size * n;
 	while (len && (p[len - 1] == '\r' || p[len - 1] == '\n'))
 		len--;
-	t->headers_ended |= !len;
+	if (!len) { /* 100 and 103 are not the answer yet */
+		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+		t->headers_ended = status >= 200;
+	}
 	while (len && (p[len - 1] == ' ' || p[len - 1] == '\t'))
 		len--;
-	/* A status line begins a new block: what a 100 or 103 said before is not the answer. */
-	if (len >= 5 && !memcmp(p, "HTTP/", 5)) {
-		t->headers_ended = false;
+	if (len >= 5 && !memcmp(p, "HTTP/", 5))
 		drop_headers(&t->r);
-		return size * n;
-	}
-	colon = len ? memchr(p, ':', len) : NULL;
-	if (!colon)
-		return size * n;
-	if (t->r.n_headers == HTTP_HEADERS_MAX) {
+	else if (len && is_name(p, len) && keep_header(&t->r, p, len) != ART_OK)
 		t->headers_too_large = true;
-		return 0;
-	}
-	line = art_alloc(len + 1, 1);
-	memcpy(line, p, len);
-	for (char *c = line; *c && *c != ':'; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c + 32);
-	t->r.headers[t->r.n_headers++] = line;
-	return size * n;
+	return t->headers_too_large ? 0 : size * n;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
+	struct art_buf *b = &t->r.body;
+	size_t len = size * n, room = b->max - b->len;
 
-	if (art_buf_add(&t->r.body, p, size * n) == ART_OK)
-		return size * n;
 	/* What fits is kept: the beginning of an over-long answer says whose fault it is. */
-	if (art_buf_add(&t->r.body, p, t->r.body.max - t->r.body.len) != ART_OK)
-		t->r.body.len = t->r.body.max;
-	t->body_too_large = true;
-	return 0;
+	t->body_too_large = len > room;
+	if (art_buf_add(b, p, t->body_too_large ? room : len) != ART_OK)
+		t->body_too_large = true;
+	return t->body_too_large ? 0 : len;
 }
+
+/* ---- where it goes ----------------------------------------------------------------------------- */
 
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
@@ -190,6 +232,49 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 		return CURL_SOCKET_BAD;
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static bool is_private_text(const char *ip)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	struct sockaddr_in6 b = { .sin6_family = AF_INET6 };
+
+	if (inet_pton(AF_INET, ip, &a.sin_addr) == 1)
+		return http_address_is_private((struct sockaddr *)&a);
+	return inet_pton(AF_INET6, ip, &b.sin6_addr) != 1 ||
+	       http_address_is_private((struct sockaddr *)&b);
+}
+
+/* There is a connection, new or kept from another transfer, and nothing was written to it. */
+static int on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct transfer *t = arg;
+
+	(void)local_ip, (void)port, (void)local_port;
+	t->private_refused = t->refuse_private && is_private_text(ip);
+	if (t->private_refused)
+		return CURL_PREREQFUNC_ABORT;
+	t->sending = true;
+	t->may_have_left = true;
+	t->moved_at = art_mono_us();
+	return CURL_PREREQFUNC_OK;
+}
+
+int64_t transfer_late_at(struct transfer *t)
+{
+	curl_off_t sent = 0;
+	int64_t moved, at;
+
+	if (!t->idle_ms || !t->sending)
+		return t->deadline_mono_us;
+	curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	moved = sent + (int64_t)t->header_bytes + (int64_t)t->r.body.len;
+	if (moved != t->moved) {
+		t->moved = moved;
+		t->moved_at = art_mono_us();
+	}
+	at = t->moved_at + t->idle_ms * 1000;
+	return at < t->deadline_mono_us ? at : t->deadline_mono_us;
 }
 
 /* ---- the handle -------------------------------------------------------------------------------- */
@@ -214,7 +299,10 @@ static bool fill_headers(struct transfer *t)
 		char *empty = NULL;
 
 		secret |= is_private_header(h);
-		if (!t->same_origin && is_private_header(h))
+		if (!t->same_origin && (is_private_header(h) || header_is(h, "Host")))
+			continue;
+		/* libcurl would answer a 417 by sending all of it again by itself. */
+		if (header_is(h, "Expect"))
 			continue;
 		/* "Name:" would make libcurl drop a header of its own; "Name;" sends it empty. */
 		if (h[n] && !h[n + 1 + strspn(h + n + 1, " \t")]) {
@@ -256,12 +344,9 @@ static void set_limits(struct transfer *t, bool secret)
 	int64_t left = (t->deadline_mono_us - art_mono_us()) / 1000;
 	int64_t connect = t->connect_ms < left ? t->connect_ms : left;
 
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(connect > 0 ? connect : 1));
-	if (t->idle_ms) {
-		curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)((t->idle_ms + 999) / 1000));
-	}
+	/* Not to wait, at a deadline, for a name server that does not answer. */
+	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
 	/* On a kept connection that turns out dead libcurl would send the request a second time by
 	 * itself: not with money in it, nor where twice is not the same as once. */
 	if (secret || !t->idempotent)
@@ -270,13 +355,11 @@ static void set_limits(struct transfer *t, bool secret)
 
 enum art_status transfer_begin(struct transfer *t, const char *user_agent)
 {
-	struct http_url u;
-	enum art_status s = check_url(t->url, t->plain_only_loopback, &t->err);
 	CURL *e;
 
-	if (s != ART_OK || http_url_parse(t->url, &u, &t->err) != ART_OK) {
-		t->status = s != ART_OK ? s : ART_INVALID;
-		t->r.trouble = t->r.redirects ? HTTP_BAD_ANSWER : HTTP_NOT_SENT;
+	t->status = check_url(t->url, t->plain_only_loopback, &t->err);
+	if (t->status != ART_OK) { /* a redirect to where it may not go */
+		t->r.trouble = HTTP_BAD_ANSWER;
 		return t->status;
 	}
 	e = t->easy = curl_easy_init();
@@ -286,7 +369,8 @@ enum art_status transfer_begin(struct transfer *t, const char *user_agent)
 	art_buf_destroy(&t->r.body);
 	art_buf_init(&t->r.body, t->max_body);
 	t->header_bytes = 0;
-	t->headers_ended = false;
+	t->headers_ended = t->headers_too_large = t->body_too_large = false;
+	t->private_refused = t->sending = false;
 	t->r.attempts++;
 	art_copy(t->r.url, sizeof(t->r.url), t->url);
 	set_limits(t, fill_headers(t));
@@ -305,10 +389,12 @@ enum art_status transfer_begin(struct transfer *t, const char *user_agent)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
-	/* Credentials in ~/.netrc and the like are nobody's business here. */
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+	/* Credentials in ~/.netrc are nobody's business here, and a proxy that the environment names would
+	 * be the address connected to. */
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	if (http_host_is_loopback(u.host) || t->refuse_private)
-		curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	return ART_OK;
 }
 
@@ -324,20 +410,17 @@ static void note_facts(struct transfer *t)
 	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total);
 	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
 	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
-	t->r.status = (int)status;
+	t->r.status = status < 200 ? 0 : (int)status; /* 1xx announces an answer and is none */
 	t->r.total_us += total;
 	t->r.first_byte_us = first;
 	art_copy(t->r.address, sizeof(t->r.address), ip ? ip : "");
 }
 
-static bool can_have_left(struct transfer *t)
+/* libcurl's word for a header line beyond its own 100 KB, or many of them. */
+static bool is_header_bomb(struct transfer *t, CURLcode code)
 {
-	curl_off_t pretransfer = 0;
-	long bytes = 0;
-
-	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
-	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &bytes);
-	return pretransfer > 0 || bytes > 0;
+	return t->sending && !t->headers_ended &&
+	       (code == CURLE_OUT_OF_MEMORY || (int)code == CODE_TOO_LARGE);
 }
 
 static enum http_trouble trouble_of(struct transfer *t, CURLcode code)
@@ -346,7 +429,7 @@ static enum http_trouble trouble_of(struct transfer *t, CURLcode code)
 		return HTTP_ANSWERED;
 	if (t->body_too_large || t->headers_too_large)
 		return HTTP_BAD_ANSWER;
-	if (!can_have_left(t))
+	if (!t->sending)
 		return HTTP_NOT_SENT;
 	switch ((int)code) {
 	case CURLE_WEIRD_SERVER_REPLY:
@@ -357,7 +440,6 @@ static enum http_trouble trouble_of(struct transfer *t, CURLcode code)
 	}
 	return HTTP_MAYBE_SENT;
 }
-
 
 static enum art_status explain(struct transfer *t, CURLcode code)
 {
@@ -394,8 +476,7 @@ static bool redirect(struct transfer *t)
 	if (!is_redirect(t->r.status) || !safe || t->r.redirects >= t->max_redirects)
 		return false;
 	curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
-	if (!to || !*to || strlen(to) >= HTTP_URL_MAX ||
-	    (!strncasecmp(t->url, "https:", 6) && strncasecmp(to, "https:", 6)))
+	if (!to || !http_may_follow(t->url, to))
 		return false;
 	t->same_origin = t->same_origin && http_same_origin(t->url, to);
 	to = art_strdup(to);
@@ -434,6 +515,7 @@ bool transfer_end(struct transfer *t, CURLcode code)
 	/* libcurl takes a connection that closes amid the headers for the end of an answer. */
 	if (code == CURLE_OK && !t->headers_ended)
 		code = CURLE_PARTIAL_FILE;
+	t->headers_too_large |= is_header_bomb(t, code);
 	note_facts(t);
 	t->r.trouble = trouble_of(t, code);
 	t->status = code == CURLE_OK ? ART_OK : explain(t, code);
@@ -441,6 +523,9 @@ bool transfer_end(struct transfer *t, CURLcode code)
 	if (t->private_refused && t->r.redirects)
 		t->r.trouble = HTTP_BAD_ANSWER;
 	on = (code == CURLE_OK && redirect(t)) || retry(t);
+	/* That this attempt left nothing says little when an earlier one did. */
+	if (!on && t->r.trouble == HTTP_NOT_SENT && t->may_have_left)
+		t->r.trouble = HTTP_MAYBE_SENT;
 	curl_easy_cleanup(t->easy);
 	t->easy = NULL;
 	return !on;
@@ -448,14 +533,17 @@ bool transfer_end(struct transfer *t, CURLcode code)
 
 void transfer_stop(struct transfer *t, enum art_status s, const char *why)
 {
+	struct http_url u = { { 0 }, { 0 }, { 0 }, 0 };
+
+	(void)!http_url_parse(t->url, &u, NULL);
 	if (t->easy) {
-		t->r.trouble = can_have_left(t) ? HTTP_STOPPED : HTTP_NOT_SENT;
+		note_facts(t);
 		curl_easy_cleanup(t->easy);
 		t->easy = NULL;
-	} else if (!t->r.attempts) {
-		t->r.trouble = HTTP_NOT_SENT;
-	} else if (t->r.trouble == HTTP_ANSWERED && t->status == ART_OK) {
-		t->r.trouble = HTTP_STOPPED;
 	}
-	t->status = art_fail(&t->err, s, "%s", why);
+	if (!t->may_have_left)
+		t->r.trouble = HTTP_NOT_SENT;
+	else
+		t->r.trouble = s == ART_CANCELLED ? HTTP_STOPPED : HTTP_MAYBE_SENT;
+	t->status = art_fail(&t->err, s, "%.150s: %s", u.host, why);
 }

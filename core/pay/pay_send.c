@@ -335,9 +335,11 @@ enum art_status pay_send(const struct pay *p, const struct pay_call *call,
 			break;
 	}
 	if (never_left) {
+		char why[200];
 		struct payment_move m = { .from = row->state, .to = PAYMENT_REFUSED, .dead = true,
-					  .reason = "it never left: no connection" };
+					  .reason = why };
 
+		snprintf(why, sizeof(why), "it never left: %.180s", net.text);
 		s = pay_move(p, row, &m, err);
 		snprintf(out->words, sizeof(out->words), "%.250s", net.text);
 	} else {

@@ -50,16 +50,30 @@ static enum art_status judge(const struct http_response *a, struct json **out, s
 	return ART_REFUSED;
 }
 
+/* The header with the token, which is in no message; *out is NULL without one. The caller wipes it. */
+static enum art_status bearer(const struct remote_signer *r, char **out, struct art_err *err)
+{
+	const char *token = r->token ? r->token : "";
+
+	*out = NULL;
+	for (const char *p = token; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return art_fail(err, ART_INVALID, "the remote signer's token has a space, a control or "
+					"a character outside of ASCII in it (wallet.remote_token_file)");
+	if (*token)
+		*out = art_printf("Authorization: Bearer %s", token);
+	return ART_OK;
+}
+
 /* @body NULL: GET. Owns: *out. */
 static enum art_status call(const struct remote_signer *r, const char *path, const struct art_buf *body,
 			    struct json **out, struct art_err *err)
 {
-	char url[HTTP_URL_MAX];
-	char *auth = r->token && *r->token ? art_printf("Authorization: Bearer %s", r->token) : NULL;
-	const char *headers[2] = { "Content-Type: application/json", auth };
+	char url[HTTP_URL_MAX], *auth;
+	const char *headers[2] = { "Content-Type: application/json" };
 	struct http_request q = {
 		.method = body ? "POST" : "GET", .url = url, .headers = headers,
-		.n_headers = auth ? 2 : 1, .deadline_ms = body ? POST_MS : GET_MS,
+		.n_headers = 1, .deadline_ms = body ? POST_MS : GET_MS,
 		.max_body = ANSWER_MAX, .attempts = body ? 1 : 2, .plain_only_loopback = true,
 		.body = body ? body->data : NULL, .body_len = body ? body->len : 0,
 	};
@@ -70,12 +84,15 @@ static enum art_status call(const struct remote_signer *r, const char *path, con
 	*out = NULL;
 	http_response_init(&a);
 	s = join(r, path, url, err);
-	if (s == ART_OK) {
-		s = http_call(r->http, &q, &a, r->cancel, &why);
-		if (s != ART_OK)
-			art_fail(err, s, "the remote signer: %.220s", why.text);
-	}
-	if (s == ART_OK)
+	s = s ? s : bearer(r, &auth, err);
+	if (s != ART_OK)
+		return s;
+	if (auth)
+		headers[q.n_headers++] = auth;
+	s = http_call(r->http, &q, &a, r->cancel, &why);
+	if (s != ART_OK)
+		art_fail(err, s, "the remote signer: %.220s", why.text);
+	else
 		s = judge(&a, out, err);
 	http_response_destroy(&a);
 	if (auth) {

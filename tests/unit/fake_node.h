@@ -29,6 +29,7 @@ struct node_call {
 	const char *type;    /* Content-Type */
 	struct art_buf body; /* the answer */
 	bool drop;           /* close without a byte */
+	bool silent;         /* the same, when the caller has gone */
 };
 typedef void (*node_fn)(void *arg, struct node_call *c);
 
@@ -110,7 +111,9 @@ static void node_serve(struct fake_node *node, int fd)
 	}
 	art_buf_putf(&head, "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 			    "Connection: close\r\n\r\n", c.status, c.type, c.body.len);
-	if (!c.drop) {
+	if (c.silent)
+		poll(&(struct pollfd){ .fd = fd, .events = POLLRDHUP }, 1, 5000);
+	if (!c.drop && !c.silent) {
 		node_write(fd, head.data, head.len);
 		node_write(fd, c.body.data, c.body.len);
 	}

@@ -27,6 +27,7 @@ struct loop_call {
 	const char *request; /* head and body, NUL-terminated */
 	char method[16], path[512];
 	bool keep;           /* wait for another request on this connection */
+	int stop;            /* readable once the server is to stop */
 };
 typedef void (*loop_fn)(void *arg, struct loop_call *c);
 
@@ -47,6 +48,22 @@ struct loop_worker {
 	struct loop_server *s;
 	int fd;
 };
+
+/* False when the server is to stop. */
+__attribute__((unused)) static bool loop_pause(const struct loop_call *c, int ms)
+{
+	struct pollfd f = { .fd = c->stop, .events = POLLIN };
+
+	return poll(&f, 1, ms) == 0;
+}
+
+/* Until the client hangs up, and not longer than @ms. */
+__attribute__((unused)) static void loop_silence(const struct loop_call *c, int ms)
+{
+	struct pollfd f[2] = { { .fd = c->stop, .events = POLLIN }, { .fd = c->fd, .events = POLLRDHUP } };
+
+	poll(f, 2, ms);
+}
 
 __attribute__((unused)) static void loop_send(const struct loop_call *c, const char *p, size_t n)
 {
@@ -108,7 +125,7 @@ static bool loop_read(struct loop_worker *w, struct art_buf *b)
 static void *loop_serve(void *arg)
 {
 	struct loop_worker *w = arg;
-	struct loop_call c = { .fd = w->fd, .keep = true };
+	struct loop_call c = { .fd = w->fd, .keep = true, .stop = w->s->stop };
 	struct art_buf b;
 
 	art_buf_init(&b, LOOP_REQUEST_MAX);
@@ -142,8 +159,12 @@ static void *loop_accept(void *arg)
 		if (poll(f, 2, -1) < 0 || f[1].revents)
 			return NULL;
 		fd = accept(s->listener, NULL, NULL);
-		if (fd < 0 || s->n_workers == LOOP_CONNECTIONS)
+		if (fd < 0)
 			continue;
+		if (s->n_workers == LOOP_CONNECTIONS) {
+			close(fd);
+			continue;
+		}
 		w = calloc(1, sizeof(*w));
 		*w = (struct loop_worker){ s, fd };
 		pthread_mutex_lock(&s->lock);
@@ -180,6 +201,16 @@ __attribute__((unused)) static int loop_requests(struct loop_server *s)
 
 	pthread_mutex_lock(&s->lock);
 	n = s->requests;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+__attribute__((unused)) static int loop_connections(struct loop_server *s)
+{
+	int n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->connections;
 	pthread_mutex_unlock(&s->lock);
 	return n;
 }

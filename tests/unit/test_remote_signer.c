@@ -35,7 +35,7 @@ struct fixture {
 	int status;        /* 0: honest */
 	const char *body;  /* with @status */
 	bool bare_parity;
-	bool slow;         /* slower than a cancellation is noticed */
+	bool cancels, cancelled; /* the server sets the second and is silent */
 	char last[8192];
 };
 
@@ -148,8 +148,11 @@ static void serve(void *arg, struct loop_call *c)
 	const char *body = strstr(c->request, "\r\n\r\n") + 4;
 	struct json *j = NULL;
 
-	if (f->slow)
-		poll(NULL, 0, 600);
+	if (f->cancels) {
+		__atomic_store_n(&f->cancelled, true, __ATOMIC_SEQ_CST);
+		loop_silence(c, 5000);
+		return;
+	}
 	if (f->status) {
 		loop_answer(c, f->status, f->status == 307 ? "Location: /elsewhere\r\n" : "", f->body);
 		return;
@@ -281,8 +284,9 @@ static void remote_signer_must_mind_slashes_tokens_and_plain_http(void **state)
 {
 	struct fixture *f = *state;
 	char *slashes = art_printf("%s//", f->server.url), *longer = art_printf("http://127.0.0.1/%02100d", 7);
+	static const char *const bad[] = { "s3cret\r\nX-Other: 1", "s3cret ", "Bearer s3cret", "s3cret\t", "s3cret\x7f",
+					   "s3cret\xc3\xa9" };
 	struct eth_address out[2];
-	bool cancel = true;
 	int n;
 
 	f->r.url = slashes;
@@ -291,8 +295,10 @@ static void remote_signer_must_mind_slashes_tokens_and_plain_http(void **state)
 	loop_last(&f->server, f->last);
 	assert_non_null(strstr(f->last, "GET /api/v1/keys HTTP"));
 	assert_null(strcasestr(f->last, "Authorization"));
-	f->r.token = "s3cret\r\nX-Other: 1";
-	says(f, remote_signer_keys(&f->r, out, 2, &n, &f->err), ART_INVALID, "the remote signer: ");
+	for (size_t i = 0; i < ART_COUNT(bad); i++) {
+		f->r.token = bad[i];
+		says(f, remote_signer_keys(&f->r, out, 2, &n, &f->err), ART_INVALID, "the remote signer's token has");
+	}
 	f->r.token = "s3cret";
 	f->r.url = longer;
 	says(f, remote_signer_keys(&f->r, out, 2, &n, &f->err), ART_LIMIT, "wallet.remote_url is too long");
@@ -300,8 +306,8 @@ static void remote_signer_must_mind_slashes_tokens_and_plain_http(void **state)
 	f->r.url = "http://192.0.2.1";
 	says(f, remote_signer_keys(&f->r, out, 2, &n, &f->err), ART_REFUSED, "the remote signer: ");
 	f->r.url = f->server.url;
-	f->r.cancel = &cancel;
-	f->slow = true;
+	f->r.cancel = &f->cancelled;
+	f->cancels = true;
 	says(f, remote_signer_keys(&f->r, out, 2, &n, &f->err), ART_CANCELLED, "the remote signer: ");
 	free(slashes);
 	free(longer);

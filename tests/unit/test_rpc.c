@@ -412,6 +412,7 @@ struct reply {
 	int status;       /* 0: 200 */
 	const char *text; /* behind the id, or the whole body with @raw */
 	bool raw, drop;
+	bool cancels;     /* the caller, whose call is then not answered */
 	int64_t id_off;
 };
 
@@ -442,6 +443,9 @@ static void from_script(void *arg, struct node_call *c)
 		f->at++;
 	c->status = r->status ? r->status : 200;
 	c->drop = r->drop;
+	c->silent = r->cancels;
+	if (r->cancels)
+		__atomic_store_n(&f->cancel, true, __ATOMIC_SEQ_CST);
 	c->id += r->id_off;
 	if (r->raw)
 		art_buf_put(&c->body, r->text);
@@ -603,9 +607,13 @@ static void rpc_call_must_stop_when_cancelled(void **state)
 	struct fixture *f = *state;
 	struct json *j;
 
-	f->cancel = true;
-	f->script[0] = (struct reply){ .status = 503, .raw = true, .text = "busy" };
+	f->script[0] = (struct reply){ .cancels = true };
 	assert_int_equal(rpc_call(&f->r, "eth_x", "[]", &j, NULL, &f->err), ART_CANCELLED);
+	assert_int_equal(f->node.calls, 1);
+	/* From now on nothing is asked. */
+	f->script[0] = (struct reply){ .text = "\"result\":\"0x1\"}" };
+	assert_int_equal(rpc_call(&f->r, "eth_x", "[]", &j, NULL, &f->err), ART_CANCELLED);
+	assert_int_equal(f->node.calls, 1);
 }
 
 static void rpc_eth_call_must_give_bytes(void **state)
