@@ -206,7 +206,13 @@ same expired-pays-anew "4 12 2" "$rc $(fields "j['payment']['id']") $(logged "le
 
 # ---- its own name ----------------------------------------------------------------------------
 run fetch --yes $pay --id job-1 "$at/noreceipt?status=501"; expect id-first 4 '' 'payment 13'
-run fetch --yes $pay --id job-1 "$at/noreceipt?status=502"; expect id-again 4 '' 'sending payment 13 again'
+run fetch --yes $pay --id job-1 "$at/noreceipt?status=501"; expect id-again 4 '' 'sending payment 13 again'
+same id-again-same-bytes 1 "$(logged "len({r['v2'] for r in l if r['path'] == '/noreceipt?status=501' and r['paid']})")"
+count=$(signed)
+run fetch --yes $pay --id job-1 "$at/noreceipt?status=502"
+expect id-of-another-url 1 '' 'that id belongs to payment 13 for GET .*status=501: another request needs another id'
+run fetch --yes $pay --id job-1 -X POST "$at/noreceipt?status=501"; expect id-of-another-method 1 '' 'that id belongs to payment 13'
+same id-of-another-shows-nobody-the-payment "0 0 $count" "$(logged "'%d %d' % (sum('status=502' in r['path'] for r in l), sum(r['method'] == 'POST' and '501' in r['path'] for r in l))") $(signed)"
 run fetch --yes $pay --id job-2 "$at/noreceipt?status=501"; expect id-other 4 '' 'payment 14: '
 
 # ---- plain http beyond this machine ------------------------------------------------------------

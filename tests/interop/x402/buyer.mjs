@@ -7,8 +7,9 @@
  * BIN: folder of the program. Needs the environment that lab.sh writes.
  */
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { NETWORK, PAYEE, USDC, need, rpc, transfersOf } from './common.mjs';
+import { NETWORK, PAYEE, USDC, listen, need, rpc, transfersOf } from './common.mjs';
 
 const ARTUI = `${need('BIN')}/artui`;
 const DIR = need('ARTUI_TEST_DIR');
@@ -31,6 +32,7 @@ function artui(home, args, { input, live } = {}) {
 	return new Promise((resolve) => {
 		const child = spawn(ARTUI, [...SETTINGS, ...args], {
 			cwd: home, detached: true, /* a session of its own: no terminal to ask on */
+			stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
 			env: { HOME: home, PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
 		});
 		const out = [], err = [];
@@ -39,7 +41,7 @@ function artui(home, args, { input, live } = {}) {
 		child.on('close', (code, signal) => resolve({
 			code, signal, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString(),
 		}));
-		child.stdin.end(input ?? '');
+		child.stdin?.on('error', () => {}).end(input); /* one that ended unread says so by its status */
 		live?.(child.pid);
 	});
 }
@@ -54,7 +56,7 @@ async function json(home, args) {
 }
 
 const wallets = {};
-const homes = [];
+const homes = {}; /* to the wallet of each */
 async function makeWallet(name, keyFile) {
 	const home = `${DIR}/wallet-${name}`;
 	mkdirSync(home, { recursive: true });
@@ -70,11 +72,11 @@ function newHome(name, wallet) {
 	const home = `${DIR}/home-${name.replace(/[^a-z0-9]+/gi, '-')}`;
 	rmSync(home, { recursive: true, force: true });
 	cpSync(wallets[wallet].home, home, { recursive: true });
-	homes.push(home);
+	homes[home] = wallet;
 	return home;
 }
 
-const signatures = (home) => json(home, ['wallet', 'signatures', '--json']);
+const signatures = (home) => json(home, ['wallet', 'signatures', '--json', wallets[homes[home]].address]);
 const rows = (home) => json(home, ['payments', '--json']);
 
 /* What the chain shows of the authorizations that this home's signer made. */
@@ -163,6 +165,8 @@ add('hostile_redirect_file', `${HOSTILE}/redirect?a=file`, BAD);
 add('hostile_redirect_self', `${HOSTILE}/redirect?a=self`, BAD);
 add('hostile_ansi', `${HOSTILE}/ansi`, PAID, { plain: true });
 add('hostile_ansi_refusal', `${HOSTILE}/ansi?at=paid`, { exit: 1, signed: 1, moved: 0, state: 'refused' }, { plain: true });
+/* A no that names something like a transaction is no clear no. */
+add('hostile_ansi_transaction', `${HOSTILE}/ansi?at=paid&a=transaction`, DOUBT, { plain: true });
 
 /* What happens to a payment. */
 for (const v of ['2', '1']) {
@@ -256,7 +260,7 @@ async function afterwards() {
 		}
 	}
 	verdict('ledgers_equal_the_chain', []);
-	const strangers = all_nonces(await Promise.all(homes.map(signatures)));
+	const strangers = all_nonces(await Promise.all(Object.keys(homes).map(signatures)));
 	const unknown = (await transfersOf(wallets.payer.address)).filter((t) => !strangers.has(t.nonce));
 	verdict('nothing_moved_that_was_not_signed_for', unknown.length ? [JSON.stringify(unknown)] : []);
 }
@@ -435,6 +439,53 @@ async function signer_dies() {
 	verdict('a_killed_signer_harms_nothing', kids.length === 1 && r.code === 1 && !(await rows(home)).length ? [] : [said(r)]);
 }
 
+/* A key behind obol's remote signer API, its signatures made by viem. */
+async function remote_signer() {
+	const { privateKeyToAccount } = await import('viem/accounts');
+	const account = privateKeyToAccount(readFileSync(need('ARTUI_LAB_PAYER_KEY'), 'utf8').trim());
+	const asked = [];
+	let lies = false;
+	const server = createServer(async (req, res) => {
+		let body = '';
+		for await (const part of req)
+			body += part;
+		asked.push(`${req.method} ${req.url} ${req.headers.authorization}`);
+		res.setHeader('content-type', 'application/json');
+		if (req.url === '/api/v1/keys')
+			return res.end(JSON.stringify({ keys: [account.address] }));
+		if (req.url !== `/api/v1/sign/${account.address}/typed-data`)
+			return res.writeHead(404).end('{"error":"no","code":"SIGNER_NOT_FOUND"}');
+		const typed = JSON.parse(body);
+		if (lies)
+			typed.message.value = '1';
+		return res.end(JSON.stringify({ signature: await account.signTypedData(typed) }));
+	});
+	const url = `http://127.0.0.1:${await listen(server)}`;
+	const home = newHome('remote', 'payer');
+	rmSync(`${home}/.local/share/artui/keystores`, { recursive: true });
+	writeFileSync(`${home}/token`, 'a-token\n', { mode: 0o600 });
+	const remote = ['-c', `wallet.remote_url=${url}`, '-c', `wallet.name=${account.address}`, '-c', 'wallet.remote_token_file=token'];
+	const wrong = [];
+	const list = await artui(home, [...remote, 'wallet', 'list']);
+	if (!list.out.includes(account.address))
+		wrong.push(`wallet list: ${said(list)}`);
+	const paid = await artui(home, [...remote, 'fetch', '--json', '--max-usd', '0.05', `${V2}/cheap`]);
+	if (paid.code !== 0 || (await moved(home, 'payer')).length !== 1 || (await signatures(home)).length !== 1)
+		wrong.push(said(paid));
+	if (!asked.every((a) => a.endsWith(' Bearer a-token')))
+		wrong.push(asked.join(', '));
+	const over = await artui(home, [...remote, '-c', 'pay.cap_total_usd=0.01', 'fetch', '--json', '--max-usd', '0.05', `${V1}/cheap`]);
+	if (over.code !== 3 || asked.filter((a) => a.includes('typed-data')).length !== 1)
+		wrong.push(`over a cap: ${said(over)}`);
+	lies = true;
+	const lied = await artui(home, [...remote, 'fetch', '--json', '--max-usd', '0.05', `${OBOL}/cheap`]);
+	if (lied.code !== 1 || !/not the wallet/.test(lied.out) || (await moved(home, 'payer')).length !== 1)
+		wrong.push(`another amount signed: ${said(lied)}`);
+	server.close();
+	server.closeAllConnections?.();
+	verdict('a_remote_signer_pays', wrong);
+}
+
 /* ---- keystores of others ---- */
 
 async function keystores() {
@@ -471,18 +522,19 @@ async function keystores() {
 
 function program(path, args, home) {
 	return new Promise((resolve) => {
-		const child = spawn(path, args, { env: { HOME: home, PATH: process.env.PATH } });
+		const child = spawn(path, args, { env: { HOME: home, PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
 		let out = '', err = '';
 		child.stdout.on('data', (b) => { out += b; });
 		child.stderr.on('data', (b) => { err += b; });
 		child.on('close', (code) => resolve({ code, out, err }));
-		child.stdin.end();
 	});
 }
 
 /* ---- all ---- */
 
 const only = process.argv[2];
+const stories = { resends_the_same_payment, at_once, caps_at_once, frozen, redirected_hosts_saw_nothing, key_is_the_signers_alone, signer_dies,
+		  remote_signer, keystores };
 mkdirSync(DIR, { recursive: true });
 chmodSync(DIR, 0o700);
 await makeWallet('payer', need('ARTUI_LAB_PAYER_KEY'));
@@ -494,10 +546,8 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
 	for (let c = queue.shift(); c; c = queue.shift())
 		await run(c).catch((e) => verdict(c.name, [e.stack]));
 }));
-if (!only) {
-	for (const story of [resends_the_same_payment, at_once, caps_at_once, frozen, redirected_hosts_saw_nothing, key_is_the_signers_alone,
-			     signer_dies, keystores])
-		await story().catch((e) => verdict(story.name, [e.stack]));
-}
+for (const [name, story] of Object.entries(stories))
+	if (!only || name.includes(only))
+		await story().catch((e) => verdict(name, [e.stack]));
 await afterwards().catch((e) => verdict('afterwards', [e.stack]));
 process.exit(failed ? 1 : 0);

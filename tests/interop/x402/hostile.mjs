@@ -11,7 +11,8 @@
  *   /scheme       upto | any                  /permit2     extra.assetTransferMethod
  *   /flow         any extra.paymentFlow       /window      maxTimeoutSeconds: 0 | any JSON
  *   /over         amount above the caps       /split       the header asks 10000, the body 5000000
- *   /dup-keys     "amount" twice              /ansi        escapes in every text (?at=paid: in the refusal)
+ *   /dup-keys     "amount" twice              /ansi        escapes in every text (?at=paid: in the refusal;
+ *                                                          &a=transaction: and in place of a transaction)
  * Challenges hard to read:
  *   /garbage-402  b64 | json | body | empty | array | version | noaccepts | nul | utf8 | twice
  *   /big-402      json | binary | endless     /deep        nested 100,000 deep (v2: 5,000)
@@ -302,7 +303,8 @@ const tricks = {
 	'/ansi': {
 		unpaid: (c) => ansi(c, c.q.get('at') === 'paid' ? 'Payment required' : ESCAPES),
 		paid: (c, entry) => (c.q.get('at') === 'paid' ? send(c, 402, { error: ESCAPES }, { [receiptName(entry)]:
-			b64({ success: false, errorReason: ESCAPES, transaction: ESCAPES, network: ESCAPES }) }) : fair(c, entry)),
+			b64({ success: false, errorReason: ESCAPES, transaction: c.a === 'transaction' ? ESCAPES : '', network: ESCAPES }) }) :
+			fair(c, entry)),
 	},
 	'/garbage-402': { unpaid: (c) => GARBAGE[c.a ?? 'b64'](c) },
 	'/big-402': { unpaid: bigChallenge },
