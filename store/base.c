@@ -370,6 +370,94 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* Exactly @n digits at *s, stepped over. */
+static bool take_number(const char **s, int n, int64_t *out)
+{
+	*out = 0;
+	for (; n > 0; n--, (*s)++) {
+		if (!is_digit(**s))
+			return false;
+		*out = *out * 10 + **s - '0';
+	}
+	return true;
+}
+
+static bool take_char(const char **s, const char *any_of)
+{
+	if (!**s || !strchr(any_of, **s))
+		return false;
+	(*s)++;
+	return true;
+}
+
+/* "2026-09-04" into days since 1970. */
+static bool take_date(const char **s, int64_t *days)
+{
+	static const int of_month[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int64_t y, m, d;
+	bool leap;
+
+	if (!take_number(s, 4, &y) || !take_char(s, "-") || !take_number(s, 2, &m) ||
+	    !take_char(s, "-") || !take_number(s, 2, &d))
+		return false;
+	leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+	if (y < 1970 || m < 1 || m > 12 || d < 1 || d > of_month[m - 1] + (m == 2 && leap))
+		return false;
+	*days = (y - 1970) * 365 + (y - 1969) / 4 - (y - 1901) / 100 + (y - 1601) / 400 + d - 1;
+	for (int64_t i = 1; i < m; i++)
+		*days += of_month[i - 1] + (i == 2 && leap);
+	return true;
+}
+
+/* "21:25:53.795651" into microseconds since midnight; the 60th second is one of the next minute. */
+static bool take_clock(const char **s, int64_t *us)
+{
+	int64_t h, m, sec, unit = 1000000;
+
+	if (!take_number(s, 2, &h) || !take_char(s, ":") || !take_number(s, 2, &m) ||
+	    !take_char(s, ":") || !take_number(s, 2, &sec) || h > 23 || m > 59 || sec > 60)
+		return false;
+	*us = ((h * 60 + m) * 60 + sec) * 1000000;
+	if (!take_char(s, ".,"))
+		return true;
+	if (!is_digit(**s))
+		return false;
+	for (; is_digit(**s); (*s)++)
+		*us += (**s - '0') * (unit /= 10);
+	return true;
+}
+
+/* "Z", "+02:00", "-0530", or nothing. */
+static bool take_offset(const char **s, int64_t *us)
+{
+	int64_t h, m, sign = **s == '-' ? -1 : 1;
+
+	*us = 0;
+	if (!**s || take_char(s, "Zz"))
+		return true;
+	if (!take_char(s, "+-") || !take_number(s, 2, &h))
+		return false;
+	take_char(s, ":");
+	if (!take_number(s, 2, &m) || h > 23 || m > 59)
+		return false;
+	*us = sign * (h * 60 + m) * 60000000;
+	return true;
+}
+
+bool art_parse_time(const char *s, int64_t *out_us)
+{
+	int64_t days, clock = 0, offset = 0;
+
+	if (!take_date(&s, &days))
+		return false;
+	if (*s && (!take_char(&s, "Tt ") || !take_clock(&s, &clock) || !take_offset(&s, &offset)))
+		return false;
+	if (*s)
+		return false;
+	*out_us = days * 86400000000 + clock - offset;
+	return true;
+}
+
 bool art_parse_i64(const char *s, int64_t *out)
 {
 	bool negative = *s == '-';

@@ -129,6 +129,10 @@ int64_t art_mono_us(void);
 void art_clock_set_for_test(int64_t now_us); /* 0: real clock again */
 /* "2026-11-22T22:10:05Z". @buf of at least 24 bytes; returns @buf. */
 const char *art_time_iso(int64_t at_us, char *buf, size_t n);
+/* What others write for a time, into microseconds: ISO 8601 / RFC 3339, "2026-09-04T21:25:53.795651+02:00": 'T' or a
+ * space, any digits of a second (beyond microseconds they are cut), no offset means UTC; the date alone is its
+ * midnight. Years 1970 to 9999. The whole string must be the time. */
+ART_MUST_USE bool art_parse_time(const char *s, int64_t *out_us);
 
 /* Numbers from text: the whole string must be the number; no locale; finite only. */
 ART_MUST_USE bool art_parse_i64(const char *s, int64_t *out);

@@ -46,19 +46,6 @@ const char *note_state_text(enum note_state s)
 	return note_words[s];
 }
 
-/* The index of the word in column @i; an unknown one makes the use fail. */
-static int read_word(struct sql *q, int i, const char *const *words, int n, const char *what)
-{
-	char word[32];
-
-	sql_text(q, i, word, sizeof(word));
-	for (int w = 0; w < n; w++)
-		if (strcmp(word, words[w]) == 0)
-			return w;
-	sql_damaged(q, what);
-	return 0;
-}
-
 /* ---- events ------------------------------------------------------------------------------- */
 
 enum art_status event_add(struct store *st, enum event_level level, const char *kind,
@@ -95,7 +82,7 @@ static void event_read(struct sql *q, struct event_row *row)
 	*row = (struct event_row){ 0 };
 	row->id = sql_int(q, 0);
 	row->at = sql_int(q, 1);
-	row->level = (enum event_level)read_word(q, 2, level_words, EVENT_LEVEL_COUNT,
+	row->level = (enum event_level)sql_word(q, 2, level_words, EVENT_LEVEL_COUNT,
 						 "level of an event");
 	sql_text(q, 3, row->kind, sizeof(row->kind));
 	row->experiment_id = sql_int(q, 4);
@@ -197,7 +184,7 @@ static enum art_status wish_read(struct sql *q, struct wish_row *out, bool *foun
 	*found = sql_row(q);
 	if (*found) {
 		out->id = sql_int(q, 0);
-		out->kind = (enum wish_kind)read_word(q, 1, wish_words, WISH_KIND_COUNT,
+		out->kind = (enum wish_kind)sql_word(q, 1, wish_words, WISH_KIND_COUNT,
 						      "kind of a wish");
 		out->target = sql_int(q, 2);
 		sql_text(q, 3, out->text, sizeof(out->text));
@@ -209,13 +196,27 @@ static enum art_status wish_read(struct sql *q, struct wish_row *out, bool *foun
 	return sql_close(q, err, "read a wish");
 }
 
-enum art_status wish_next(struct store *st, struct wish_row *out, struct art_err *err)
+/* What @kinds leaves out, as words in one text that instr() searches: " start  stop ". */
+static void wishes_left_out(unsigned kinds, char *out, size_t n)
 {
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (int k = 0; k < WISH_KIND_COUNT; k++)
+		if (!(kinds & 1u << k))
+			at += (size_t)snprintf(out + at, n - at, " %s ", wish_words[k]);
+}
+
+enum art_status wish_next(struct store *st, unsigned kinds, struct wish_row *out, struct art_err *err)
+{
+	char others[256];
 	struct sql q;
 	bool found;
 
+	wishes_left_out(kinds, others, sizeof(others));
 	sql_open(&q, st, "SELECT " WISH_COLUMNS " FROM wish WHERE done_at IS NULL"
-			 " ORDER BY id LIMIT 1");
+			 " AND instr(?1, ' ' || kind || ' ') = 0 ORDER BY id LIMIT 1");
+	sql_bind_text(&q, 1, others, sizeof(others));
 	enum art_status s = wish_read(&q, out, &found, err);
 	return s == ART_OK && !found ? art_fail(err, ART_NOT_FOUND, "no wish waits") : s;
 }
@@ -303,7 +304,7 @@ static void note_read(struct sql *q, struct note_row *row)
 	sql_text(q, 2, row->origin, sizeof(row->origin));
 	sql_text(q, 3, row->text, sizeof(row->text));
 	sql_text(q, 4, row->recipe_sha256, sizeof(row->recipe_sha256));
-	row->state = (enum note_state)read_word(q, 5, note_words, NOTE_STATE_COUNT,
+	row->state = (enum note_state)sql_word(q, 5, note_words, NOTE_STATE_COUNT,
 						"state of a note");
 	row->experiment_id = sql_int(q, 6);
 	sql_text(q, 7, row->answer, sizeof(row->answer));

@@ -59,7 +59,9 @@ void event_list_destroy(struct event_list *l);
 	_(PAUSE, "pause")       /* finish the present run, start no other */   \
 	_(RESUME, "resume")                                                    \
 	_(CANCEL, "cancel")     /* target: experiment id */                    \
-	_(IDEA, "idea")         /* target: note id: look at the queue now */
+	_(IDEA, "idea")         /* target: note id: look at the queue now */    \
+	_(DISCOVER, "discover") /* ask the sources for agents and workers */   \
+	_(PROBE, "probe")       /* target: worker id */
 enum wish_kind {
 #define WISH_KIND_ENUM(name, text) WISH_##name,
 	WISH_KIND_LIST(WISH_KIND_ENUM)
@@ -80,8 +82,12 @@ struct wish_row {
 /* @text may be NULL, @id too. LIMIT for a text that does not fit. */
 ART_MUST_USE enum art_status wish_add(struct store *st, enum wish_kind kind, int64_t target,
 				      const char *text, int64_t *id, struct art_err *err);
-/* The oldest that waits. NOT_FOUND. */
-ART_MUST_USE enum art_status wish_next(struct store *st, struct wish_row *out, struct art_err *err);
+/* Who answers which: the engine's thread, the market's. Bits 1 << kind. */
+#define WISHES_OF_MARKET (1u << WISH_DISCOVER | 1u << WISH_PROBE)
+#define WISHES_OF_ENGINE (((1u << WISH_KIND_COUNT) - 1) & ~WISHES_OF_MARKET)
+/* The oldest of these @kinds that waits. NOT_FOUND. */
+ART_MUST_USE enum art_status wish_next(struct store *st, unsigned kinds, struct wish_row *out,
+				       struct art_err *err);
 /* CONFLICT when answered already. */
 ART_MUST_USE enum art_status wish_answer(struct store *st, int64_t id, bool granted,
 					 const char *answer, struct art_err *err);

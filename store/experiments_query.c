@@ -12,11 +12,6 @@
 
 #include "store/experiments_sql.h"
 
-struct id_list {
-	int64_t *ids;
-	size_t n;
-};
-
 /* The CASE is that of the index experiment_by_verdict, word by word, or the index is not used. */
 #define VERDICT_RANK                                                                               \
 	"CASE e.verdict WHEN 'pending' THEN 0 WHEN 'baseline' THEN 1 WHEN 'kept' THEN 2"           \
@@ -88,7 +83,6 @@ static enum art_status list_ids(struct store *st, const struct experiment_query 
 {
 	struct art_buf text;
 	struct sql s;
-	size_t cap = 0;
 	bool match = q->match[0] != '\0';
 
 	ART_BUG_ON((unsigned)q->sort >= ART_COUNT(orders));
@@ -106,10 +100,7 @@ static enum art_status list_ids(struct store *st, const struct experiment_query 
 		sql_bind_int(&s, 4, q->limit > 0 ? q->limit : -1);
 		sql_bind_int(&s, 5, q->offset > 0 ? q->offset : 0);
 	}
-	while (sql_row(&s)) {
-		out->ids = store_list_room(out->ids, out->n, &cap, sizeof(*out->ids));
-		out->ids[out->n++] = sql_int(&s, 0);
-	}
+	id_list_fill(out, &s);
 	enum art_status status = sql_close(&s, err, "list experiments");
 	art_buf_destroy(&text);
 	return status;
@@ -146,11 +137,7 @@ static enum art_status query(struct store *st, const struct experiment_query *q,
 	n = list.n;
 	if (match) {
 		out->total = (int64_t)list.n;
-		if (q->offset > 0)
-			from = (uint64_t)q->offset < list.n ? (size_t)q->offset : list.n;
-		n = list.n - from;
-		if (q->limit > 0 && (uint64_t)q->limit < n)
-			n = (size_t)q->limit;
+		id_list_window(&list, q->offset, q->limit, &from, &n);
 	}
 	if (s == ART_OK)
 		s = read_window(st, &list, from, n, out, err);

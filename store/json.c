@@ -17,12 +17,13 @@
 #include <cjson/cJSON.h>
 
 /* cJSON copies a number into 64 bytes and silently splits a longer one. */
-enum { DEPTH_MAX = 64, NUMBER_MAX = 63 };
+enum { DEPTH_MAX = 64, NUMBER_MAX = 63, VALUES_MAX = 500000 };
 
 struct scan {
 	const char *text;
 	size_t len, at;
 	int depth;
+	size_t values;
 	size_t keys;        /* object members met so far, in document order */
 	size_t wanted_key;  /* stop at the member of this ordinal; SIZE_MAX: none */
 	size_t wanted_at;   /* its offset */
@@ -231,6 +232,9 @@ static enum art_status scan_value(struct scan *s)
 {
 	enum art_status st;
 
+	/* A tree takes forty bytes and more for each byte of a text like [0,0,0: its size is bounded by itself. */
+	if (++s->values > VALUES_MAX)
+		return art_fail(s->err, ART_LIMIT, "JSON byte %zu: more than %d values", s->at, VALUES_MAX);
 	skip_space(s);
 	switch (peek(s)) {
 	case -1:

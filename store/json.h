@@ -2,8 +2,8 @@
  * json.h - strict, bounded JSON: reading over cJSON, writing into an art_buf.
  *
  * Layer: store. Threads: any, one value per thread. Foreign header cJSON.h stays in json.c.
- * Reading refuses: more than @max bytes, depth over 64, trailing bytes, duplicate keys,
- * invalid UTF-8, NUL in strings.
+ * Reading refuses: more than @max bytes, depth over 64, more than 500,000 values, trailing bytes,
+ * duplicate keys, invalid UTF-8, NUL in strings.
  */
 #ifndef STORE_JSON_H
 #define STORE_JSON_H

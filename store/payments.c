@@ -359,21 +359,15 @@ enum art_status payment_sign(struct store *st, int64_t id, const char *header, s
 enum art_status payment_header(struct store *st, int64_t id, char **out, struct art_err *err)
 {
 	struct sql q;
-	bool there = false;
-	size_t n;
+	bool there;
 	enum art_status s;
 
 	*out = NULL;
 	sql_open(&q, st, "SELECT header FROM payment WHERE id = ?1 AND header IS NOT NULL");
 	sql_bind_int(&q, 1, id);
-	if (sql_row(&q)) {
-		const void *p = sql_blob(&q, 0, &n);
-
-		there = true;
-		*out = art_alloc(n + 1, 1);
-		if (n)
-			memcpy(*out, p, n);
-	}
+	there = sql_row(&q);
+	if (there)
+		*out = sql_dup(&q, 0);
 	s = sql_close(&q, err, "read the signature of payment %" PRId64, id);
 	if (s == ART_OK && !there)
 		s = art_fail(err, ART_NOT_FOUND, "payment %" PRId64 " was never signed", id);

@@ -58,6 +58,10 @@ enum store_topic {
 	TOPIC_REFERENCE = 1u << 6,
 	TOPIC_ENGINE = 1u << 7,
 	TOPIC_PAYMENT = 1u << 8,
+	TOPIC_AGENT = 1u << 9,   /* agents, facts, sources */
+	TOPIC_WORKER = 1u << 10, /* endpoints, probes, trust */
+	TOPIC_ORDER = 1u << 11,  /* what the selling side was asked for */
+	TOPIC_SALE = 1u << 12,   /* what the selling side was paid */
 	TOPIC_ALL = 0xffffffffu,
 };
 

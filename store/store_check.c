@@ -7,6 +7,10 @@
 #include <stdio.h>
 
 #include "store/experiments_sql.h"
+#include "store/workers.h"
+
+#define QUOTED(x) #x
+#define NUMERAL(x) QUOTED(x) /* a macro's number inside SQL */
 
 #define FINDINGS_MAX 100 /* sentences; a ruined file would give millions */
 
@@ -47,6 +51,46 @@ static const char *const invariants[] = {
 
 	"SELECT 'payment ' || id, 'is ' || state || ' and has no time of sending' FROM payment"
 	" WHERE sent_at IS NULL AND state IN ('sent', 'settled', 'unknown', 'expired')",
+
+	"SELECT 'agent ' || id, 'has a claim that nobody told' FROM agent WHERE claimed_bpb IS NOT NULL"
+	" AND NOT EXISTS (SELECT 1 FROM agent_fact WHERE agent_id = agent.id AND key = 'best_val_bpb')",
+
+	"SELECT 'worker ' || w.id, 'disagrees with its agent about chain or claim' FROM worker w"
+	" LEFT JOIN agent a ON a.id = w.agent_id WHERE w.agent_chain IS NOT a.chain_id"
+	" OR w.claimed_bpb IS NOT a.claimed_bpb OR w.claimed_at IS NOT a.claimed_at",
+
+	"SELECT 'worker ' || w.id, 'disagrees with its newest probe' FROM worker w"
+	" LEFT JOIN probe p ON p.id = w.probe_id WHERE w.alive <> coalesce(p.alive, 'untried')"
+	" OR p.worker_id <> w.id OR w.latency_us IS NOT p.latency_us OR w.probe_id IS NOT"
+	" (SELECT max(id) FROM probe WHERE worker_id = w.id)",
+
+	"SELECT 'worker ' || worker_id, 'has ' || count(*) || ' probes' FROM probe GROUP BY worker_id"
+	" HAVING count(*) > " NUMERAL(WORKER_PROBES_MAX),
+
+	"SELECT 'worker ' || id, 'has a new payee and no time of the change' FROM worker"
+	" WHERE (pay_to_before <> '') <> (pay_to_changed_at IS NOT NULL)",
+
+	"SELECT 'sale ' || id, 'is settled without a transaction or a reason' FROM sale"
+	" WHERE state = 'settled' AND tx = '' AND reason = ''",
+
+	"SELECT 'sale ' || id, 'has a time of its end that disagrees with its state' FROM sale"
+	" WHERE (ended_at IS NOT NULL) <> (state IN ('settled', 'released', 'unpaid'))"
+	" OR (settled_at IS NOT NULL) <> (state = 'settled')",
+
+	"SELECT 'order ' || id, 'has a time of its end that disagrees with its state' FROM orders"
+	" WHERE (finished_at IS NOT NULL) <> (state IN ('completed', 'failed', 'timeout', 'cancelled'))",
+
+	"SELECT 'order ' || id, 'is ' || state || ' without a device, a start or an attempt' FROM orders"
+	" WHERE state IN ('running', 'completed', 'timeout')"
+	" AND (device = '' OR started_at IS NULL OR attempt < 1)",
+
+	"SELECT 'order ' || id, 'is held for no sale' FROM orders WHERE state = 'held' AND sale_id IS NULL",
+
+	"SELECT 'order ' || id, 'is completed without a val_bpb or exit status 0' FROM orders"
+	" WHERE state = 'completed' AND (val_bpb IS NULL OR return_code IS NOT 0)",
+
+	"SELECT 'order ' || order_id, 'has a receipt before its end' FROM order_text"
+	" JOIN orders ON orders.id = order_id WHERE kind = 'receipt' AND finished_at IS NULL",
 };
 
 struct report {

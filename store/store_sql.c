@@ -282,6 +282,29 @@ const void *sql_blob(struct sql *q, int i, size_t *n)
 	return p;
 }
 
+char *sql_dup(struct sql *q, int i)
+{
+	size_t n;
+	const void *p = sql_blob(q, i, &n);
+	char *copy = art_alloc(n + 1, 1);
+
+	if (n > 0)
+		memcpy(copy, p, n);
+	return copy;
+}
+
+int sql_word(struct sql *q, int i, const char *const *words, int n, const char *what)
+{
+	char word[32];
+
+	sql_text(q, i, word, sizeof(word));
+	for (int w = 0; w < n; w++)
+		if (strcmp(word, words[w]) == 0)
+			return w;
+	sql_damaged(q, what);
+	return 0;
+}
+
 void sql_damaged(struct sql *q, const char *what)
 {
 	if (q->rc != 0)
@@ -381,6 +404,72 @@ bool store_add_functions(struct sqlite3 *db)
 				       art_has, NULL, NULL) == SQLITE_OK;
 }
 
+/* ---- lists of words ----------------------------------------------------------------------- */
+
+/* The next word of *at, which moves behind it; NULL at the end. */
+static const char *next_word(const char **at, size_t *n)
+{
+	const char *p = *at + strspn(*at, " \t\n\r");
+
+	*n = strcspn(p, " \t\n\r");
+	*at = p + *n;
+	return *n > 0 ? p : NULL;
+}
+
+bool words_have(const char *list, const char *word)
+{
+	size_t n, len = strlen(word);
+
+	for (const char *w; (w = next_word(&list, &n)) != NULL;)
+		if (n == len && memcmp(w, word, n) == 0)
+			return true;
+	return false;
+}
+
+static bool append(char *list, size_t size, const char *word, size_t n)
+{
+	size_t len = strlen(list), gap = len > 0;
+
+	if (len + gap + n >= size)
+		return false;
+	if (gap)
+		list[len] = ' ';
+	memcpy(list + len + gap, word, n);
+	list[len + gap + n] = '\0';
+	return true;
+}
+
+bool words_add(char *list, size_t size, const char *word)
+{
+	return words_have(list, word) || append(list, size, word, strlen(word));
+}
+
+void words_drop(char *list, const char *word)
+{
+	const char *at = list;
+	char *to = list;
+	size_t n, len = strlen(word);
+
+	for (const char *w; (w = next_word(&at, &n)) != NULL;) {
+		if (n == len && memcmp(w, word, n) == 0)
+			continue;
+		if (to != list)
+			*to++ = ' ';
+		memmove(to, w, n);
+		to += n;
+	}
+	*to = '\0';
+}
+
+void words_copy(char *dst, size_t size, const char *src)
+{
+	size_t n;
+
+	dst[0] = '\0';
+	for (const char *w; (w = next_word(&src, &n)) != NULL;)
+		(void)append(dst, size, w, n);
+}
+
 /* ---- lists and contents ------------------------------------------------------------------- */
 
 void *store_list_room(void *rows, size_t n, size_t *cap, size_t row_size)
@@ -389,6 +478,24 @@ void *store_list_room(void *rows, size_t n, size_t *cap, size_t row_size)
 		return rows;
 	*cap = *cap == 0 ? 16 : *cap * 2;
 	return art_grow(rows, *cap, row_size);
+}
+
+void id_list_fill(struct id_list *l, struct sql *q)
+{
+	size_t cap = l->n; /* what is there may have no more room */
+
+	while (sql_row(q)) {
+		l->ids = store_list_room(l->ids, l->n, &cap, sizeof(*l->ids));
+		l->ids[l->n++] = sql_int(q, 0);
+	}
+}
+
+void id_list_window(const struct id_list *l, int64_t offset, int64_t limit, size_t *from, size_t *n)
+{
+	*from = offset <= 0 ? 0 : (uint64_t)offset < l->n ? (size_t)offset : l->n;
+	*n = l->n - *from;
+	if (limit > 0 && (uint64_t)limit < *n)
+		*n = (size_t)limit;
 }
 
 enum art_status store_content_put(struct store *st, const void *bytes, size_t n, char sha256[65],

@@ -80,6 +80,9 @@ struct opt_f64 sql_opt_f64(struct sql *q, int i);
 struct opt_i64 sql_opt_int(struct sql *q, int i);
 void sql_text(struct sql *q, int i, char *dst, size_t dst_size);
 const void *sql_blob(struct sql *q, int i, size_t *n); /* borrowed until the next sql_row */
+char *sql_dup(struct sql *q, int i); /* the text of a column, to be freed; never NULL */
+/* The index in @words of the column's word; an unknown one is damage. */
+int sql_word(struct sql *q, int i, const char *const *words, int n, const char *what);
 /* The row holds what cannot be: sql_close will answer CORRUPT naming @what. */
 void sql_damaged(struct sql *q, const char *what);
 
@@ -112,8 +115,24 @@ ART_MUST_USE enum art_status store_exec(struct store *st, const char *text, stru
 /* Adds the SQL function art_has(needle, text...): case-insensitive (ASCII) substring of any. */
 ART_MUST_USE bool store_add_functions(struct sqlite3 *db);
 
+/* Lists of words separated by single spaces: sources, skills. words_add is false when there is no room; words_copy
+ * makes any white space one space and drops words that do not fit whole. */
+bool words_have(const char *list, const char *word);
+bool words_add(char *list, size_t size, const char *word);
+void words_drop(char *list, const char *word);
+void words_copy(char *dst, size_t size, const char *src);
+
 /* Room for one more in a list that has @n rows and room for *cap. Returns the rows. */
 void *store_list_room(void *rows, size_t n, size_t *cap, size_t row_size);
+
+/* Ids of a list, of which a window is then read. */
+struct id_list {
+	int64_t *ids; /* freed by the owner */
+	size_t n;
+};
+void id_list_fill(struct id_list *l, struct sql *q); /* column 0 of every row */
+/* The part of @l that @offset and @limit (0: all) ask for. */
+void id_list_window(const struct id_list *l, int64_t offset, int64_t limit, size_t *from, size_t *n);
 
 /* Keep @bytes under its hash; @sha256 is filled. Inside store_enter. LIMIT over RECIPE_MAX_BYTES. */
 ART_MUST_USE enum art_status store_content_put(struct store *st, const void *bytes, size_t n,

@@ -563,6 +563,60 @@ static void art_time_iso_must_format_utc(void **state)
 	assert_string_equal(art_time_iso(INT64_MAX, b, sizeof(b)), "294247-01-10T04:00:54Z");
 }
 
+static void art_parse_time_must_take_what_services_write(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us;
+	} good[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "1970-01-01", 0 },
+		{ "2026-11-22T22:10:05Z", 1795385405000000 },
+		{ "2026-11-22t22:10:05z", 1795385405000000 },
+		{ "2026-11-22 22:10:05", 1795385405000000 },
+		{ "2026-11-22T22:10:05.7Z", 1795385405700000 },
+		{ "2026-11-22T22:10:05.795651Z", 1795385405795651 },
+		{ "2026-11-22T22:10:05.795651999Z", 1795385405795651 },
+		{ "2026-11-23T00:10:05+02:00", 1795385405000000 },
+		{ "2026-11-22T16:40:05-0530", 1795385405000000 },
+		{ "2000-02-29T00:00:00Z", 951782400000000 },
+		{ "2100-03-01T00:00:00Z", 4107542400000000 },
+		{ "2400-02-29T00:00:00Z", 13574563200000000 },
+		{ "2016-12-31T23:59:60Z", 1483228800000000 },
+		{ "9999-12-31T23:59:59Z", 253402300799000000 },
+	};
+	static const char *const bad[] = {
+		"", "2026", "2026-1-2", "2026-13-01", "2026-02-29", "2100-02-29", "2026-00-10", "2026-04-31",
+		"1969-12-31T23:59:59Z", "2026-11-22T", "2026-11-22T22:10", "2026-11-22T24:00:00Z",
+		"2026-11-22T22:10:61Z", "2026-11-22T22:10:05.Z", "2026-11-22T22:10:05Z ", "2026-11-22T22:10:05+2",
+		"2026-11-22T22:10:05ZZ", " 2026-11-22", "20261122T221005Z", "2026-11-22T22:10:05+99:00",
+	};
+	int64_t us;
+
+	(void)state;
+	for (size_t i = 0; i < ART_COUNT(good); i++) {
+		if (!art_parse_time(good[i].text, &us) || us != good[i].us)
+			fail_msg("%s: %lld", good[i].text, (long long)us);
+	}
+	for (size_t i = 0; i < ART_COUNT(bad); i++)
+		if (art_parse_time(bad[i], &us))
+			fail_msg("\"%s\" was taken", bad[i]);
+}
+
+static void art_parse_time_must_read_what_art_time_iso_writes(void **state)
+{
+	char text[24];
+	int64_t us;
+
+	(void)state;
+	for (int64_t day = 0; day < 2932897; day += 13) {
+		int64_t at = (day * 86400 + day % 86400) * 1000000;
+
+		assert_true(art_parse_time(art_time_iso(at, text, sizeof(text)), &us));
+		assert_int_equal(us, at);
+	}
+}
+
 static void art_parse_i64_must_take_whole_numbers_only(void **state)
 {
 	static const struct {
@@ -799,6 +853,8 @@ int main(void)
 		cmocka_unit_test(art_now_us_must_honour_the_test_clocks),
 		cmocka_unit_test(art_mono_us_must_never_go_back),
 		cmocka_unit_test(art_time_iso_must_format_utc),
+		cmocka_unit_test(art_parse_time_must_take_what_services_write),
+		cmocka_unit_test(art_parse_time_must_read_what_art_time_iso_writes),
 		cmocka_unit_test(art_parse_i64_must_take_whole_numbers_only),
 		cmocka_unit_test(art_parse_f64_must_take_finite_decimals_only),
 		cmocka_unit_test(art_f64_text_must_be_short),

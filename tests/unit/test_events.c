@@ -101,10 +101,10 @@ static void wishes_must_be_taken_oldest_first_and_answered_once(void **state)
 	struct wish_row w;
 	int64_t a, b;
 
-	fails(wish_next(f->st, &w, &err), ART_NOT_FOUND);
+	fails(wish_next(f->st, ~0u, &w, &err), ART_NOT_FOUND);
 	ok(wish_add(f->st, WISH_START, 0, "{\"rounds\":3}", &a, &err));
 	ok(wish_add(f->st, WISH_CANCEL, 12, NULL, &b, &err));
-	ok(wish_next(f->st, &w, &err));
+	ok(wish_next(f->st, ~0u, &w, &err));
 	assert_int_equal(w.id, a);
 	assert_int_equal(w.kind, WISH_START);
 	assert_string_equal(w.text, "{\"rounds\":3}");
@@ -117,7 +117,7 @@ static void wishes_must_be_taken_oldest_first_and_answered_once(void **state)
 	ok(wish_find(f->st, a, &w, &err));
 	assert_true(w.granted && w.done_at > 0);
 	assert_string_equal(w.answer, "started night 1");
-	ok(wish_next(f->st, &w, &err));
+	ok(wish_next(f->st, ~0u, &w, &err));
 	assert_int_equal(w.id, b);
 	assert_int_equal(w.target, 12);
 	fails(wish_find(f->st, 99, &w, &err), ART_NOT_FOUND);
@@ -135,7 +135,7 @@ static void wish_add_must_refuse_a_text_it_would_cut(void **state)
 	text[sizeof(w.text) - 1] = '\0';
 	ok(wish_add(f->st, WISH_START, 0, text, NULL, &err));
 
-	ok(wish_next(f->st, &w, &err));
+	ok(wish_next(f->st, ~0u, &w, &err));
 	assert_string_equal(w.text, text);
 	for (int i = 0; i < WISH_KIND_COUNT; i++)
 		assert_true(strlen(wish_kind_text((enum wish_kind)i)) > 0);

@@ -462,9 +462,30 @@ static void json_parse_must_survive_damage(void **state)
 	assert_true(taken > 0);
 }
 
+static void json_must_refuse_more_values_than_fit_in_memory(void **state)
+{
+	enum { N = 2 << 20 };
+	char *text = malloc(N);
+	struct json *j = NULL;
+	struct art_err err = { 0 };
+	(void)state;
+
+	for (int i = 0; i < N; i++)
+		text[i] = i % 2 ? '0' : ',';
+	text[0] = '[';
+	text[N - 1] = ']';
+	text[N - 2] = ' ';
+	text[N - 3] = '0';
+	assert_int_equal(json_parse(&j, text, N, N, &err), ART_LIMIT);
+	assert_null(j);
+	assert_non_null(strstr(err.text, "more than 500000 values"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_must_refuse_more_values_than_fit_in_memory),
 		cmocka_unit_test(json_parse_must_take_every_kind_of_value),
 		cmocka_unit_test(json_parse_must_refuse_with_the_offset),
 		cmocka_unit_test(json_parse_must_refuse_a_nul_anywhere),

@@ -1,7 +1,10 @@
 /* test_store.c - opening, migrating, transactions, values, and what a ruined file or disk does. */
 #include "fixture_store.h"
 
+#include "store/agents.h"
 #include "store/payments.h"
+#include "store/sales.h"
+#include "store/workers.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
@@ -150,6 +153,34 @@ static char *read_vector(int version)
 	return art_buf_take(&b);
 }
 
+/* What a database of version @v has beyond the first. */
+static void expect_rows_of(struct store *st, int v)
+{
+	struct payment_row payment;
+	struct agent_row agent;
+	struct worker_row worker;
+	struct sale_row sale;
+	struct order_row order;
+
+	if (v >= 2) {
+		ok(payment_find(st, 2, &payment, &err));
+		assert_int_equal(payment.state, PAYMENT_UNKNOWN);
+	}
+	if (v >= 3) {
+		ok(agent_find_text(st, "84532:17", &agent, &err));
+		assert_true(agent.claimed_bpb.v == 0.9973 && agent.matches);
+		ok(worker_find(st, 1, &worker, &err));
+		assert_true(worker.trust.pinned && worker.probe.priced && worker.wallet_differs);
+		assert_int_equal(worker.agent_id, agent.id);
+	}
+	if (v >= 4) {
+		ok(sale_find(st, 1, &sale, &err));
+		assert_int_equal(sale.state, SALE_SETTLED);
+		ok(order_find(st, sale.order_id, &order, &err));
+		assert_true(order.state == ORDER_COMPLETED && order.val_bpb.v == 1.25);
+	}
+}
+
 static void store_open_must_migrate_every_old_version(void **state)
 {
 	struct fixture *f = *state;
@@ -171,6 +202,7 @@ static void store_open_must_migrate_every_old_version(void **state)
 		ok(experiment_find(st, 2, &x, &err));
 		assert_string_equal(x.title, "MATRIX_LR 0.04 -> 0.06");
 		assert_int_equal(x.verdict, VERDICT_KEPT);
+		expect_rows_of(st, v);
 		art_buf_init(&b, 65536);
 		ok(store_check(st, &b, &findings, &err));
 		if (findings != 0)
@@ -463,20 +495,6 @@ static int check(struct store *st, struct art_buf *b)
 	return findings;
 }
 
-static void store_check_must_find_nothing_in_a_sound_store(void **state)
-{
-	struct fixture *f = *state;
-	struct art_buf b;
-
-	struct experiment_row x = make_experiment(f, "baseline", "a");
-	finish_run(f->st, x.id, RUN_FOR_BASELINE, 1, 1.4, 10, 20);
-	judge(f->st, &x, VERDICT_BASELINE, 1.4);
-
-	assert_int_equal(check(f->st, &b), 0);
-	assert_int_equal(b.len, 0);
-	art_buf_destroy(&b);
-}
-
 static void settled_payment(struct fixture *f)
 {
 	struct payment_row r = { .chain_id = 1, .x402_version = 2, .url = "https://a.example/" };
@@ -493,6 +511,64 @@ static void settled_payment(struct fixture *f)
 	ok(payment_move(f->st, r.id, &m, &err));
 	m = (struct payment_move){ .from = PAYMENT_SENT, .to = PAYMENT_SETTLED };
 	ok(payment_move(f->st, r.id, &m, &err));
+}
+
+/* Agent 1 with a claim, its worker 1 with two probes, sale 1 settled for order 1, order 2 running. */
+static void market_and_sales(struct fixture *f)
+{
+	struct agent_key key = { 1, "0x8004a818bfb912233c491871b3d84c89a494bd9e", "1" };
+	struct agent_fact claim = { .key = "best_val_bpb", .value = "1" };
+	struct worker_told told = { .source = "x" };
+	struct worker_probe probe = { .alive = WORKER_ALIVE };
+	struct sale_row sale = { .item = "experiment", .chain_id = 1 };
+	struct order_row order = { .state = ORDER_QUEUED, .experiment_id = "a" };
+	int64_t worker;
+
+	ok(agent_see(f->st, &key, "x", &told.agent_id, &err));
+	ok(agent_tell(f->st, told.agent_id, ORIGIN_CHAIN, &claim, 1, NULL, &err));
+	ok(worker_see(f->st, "https://a.example", &told, &worker, &err));
+	ok(worker_probed(f->st, worker, &probe, 0, 0, &err));
+	ok(worker_probed(f->st, worker, &probe, 0, 0, &err));
+	ok(usdc_parse("1", &sale.amount, &err));
+	memset(sale.asset, '1', sizeof(sale.asset) - 1);
+	memset(sale.payer, '2', sizeof(sale.payer) - 1);
+	memset(sale.pay_to, '3', sizeof(sale.pay_to) - 1);
+	memset(sale.nonce, '4', sizeof(sale.nonce) - 1);
+	ok(sale_lock(f->st, &sale, "{}", "{}", NULL, &err));
+	memset(order.request_sha256, 'a', 64);
+	memset(order.train_sha256, 'b', 64);
+	order.sale_id = sale.id;
+	ok(order_accept(f->st, &order, "", 9, NULL, &err));
+	ok(order_next(f->st, "cpu", &order, &err));
+	order.state = ORDER_COMPLETED;
+	order.return_code = 0;
+	order.val_bpb = OPT_F64(1);
+	ok(order_finish(f->st, &order, &err));
+	ok(sale_move(f->st, sale.id, SALE_LOCKED, SALE_VERIFIED, NULL, NULL, &err));
+	ok(sale_move(f->st, sale.id, SALE_VERIFIED, SALE_SETTLING, NULL, NULL, &err));
+	ok(sale_move(f->st, sale.id, SALE_SETTLING, SALE_SETTLED, "0x1", NULL, &err));
+	ok(order_set_receipt(f->st, order.id, "{}", &err));
+	order = (struct order_row){ .state = ORDER_QUEUED, .experiment_id = "b" };
+	memset(order.request_sha256, 'c', 64);
+	memset(order.train_sha256, 'd', 64);
+	ok(order_accept(f->st, &order, "", 9, NULL, &err));
+	ok(order_next(f->st, "cpu", &order, &err));
+}
+
+static void store_check_must_find_nothing_in_a_sound_store(void **state)
+{
+	struct fixture *f = *state;
+	struct art_buf b;
+
+	struct experiment_row x = make_experiment(f, "baseline", "a");
+	finish_run(f->st, x.id, RUN_FOR_BASELINE, 1, 1.4, 10, 20);
+	judge(f->st, &x, VERDICT_BASELINE, 1.4);
+	settled_payment(f);
+	market_and_sales(f);
+
+	assert_int_equal(check(f->st, &b), 0);
+	assert_int_equal(b.len, 0);
+	art_buf_destroy(&b);
 }
 
 static void store_check_must_find_each_broken_invariant(void **state)
@@ -517,6 +593,31 @@ static void store_check_must_find_each_broken_invariant(void **state)
 		{ "UPDATE payment SET state = 'expired' WHERE id = 1", "payment 1 is expired and still counted" },
 		{ "UPDATE payment SET sent_at = NULL WHERE id = 1", "payment 1 is settled and has no time" },
 		{ "UPDATE payment SET run_id = 99 WHERE id = 1", "payment 1 points to a run" },
+		{ "DELETE FROM agent_fact", "agent 1 has a claim that nobody told" },
+		{ "UPDATE worker SET claimed_bpb = 2", "worker 1 disagrees with its agent" },
+		{ "UPDATE worker SET agent_chain = 2", "worker 1 disagrees with its agent" },
+		{ "UPDATE worker SET agent_id = NULL", "worker 1 disagrees with its agent" },
+		{ "UPDATE worker SET agent_id = 99", "worker 1 points to a agent" },
+		{ "UPDATE worker SET alive = 'dead'", "worker 1 disagrees with its newest probe" },
+		{ "UPDATE worker SET probe_id = 1", "worker 1 disagrees with its newest probe" },
+		{ "UPDATE worker SET probe_id = NULL, alive = 'untried'", "worker 1 disagrees with its newest probe" },
+		{ "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 40) INSERT INTO probe"
+		  " SELECT i, worker_id, at, alive, busy, free_of_charge, status, latency_us, error, price, x402_version,"
+		  " payable, network, asset, pay_to, max_timeout_s, upfront, gpu, class, version, data_sha256,"
+		  " evaluator_sha256, gpu_mem_mb, budget_s, queue_length, queue_max, async FROM n, probe WHERE id = 1",
+		  "worker 1 has 33 probes" },
+		{ "UPDATE worker SET pay_to_before = 'x'", "worker 1 has a new payee" },
+		{ "UPDATE worker SET place = 2", "CHECK" },
+		{ "UPDATE sale SET tx = ''", "sale 1 is settled without a transaction" },
+		{ "UPDATE sale SET ended_at = NULL", "sale 1 has a time of its end" },
+		{ "UPDATE sale SET state = 'unpaid'", "sale 1 has a time of its end" },
+		{ "UPDATE orders SET finished_at = NULL WHERE id = 1", "order 1 has a time of its end" },
+		{ "UPDATE orders SET device = '' WHERE id = 2", "order 2 is running without a device" },
+		{ "UPDATE orders SET started_at = NULL WHERE id = 1", "order 1 is completed without a device" },
+		{ "UPDATE orders SET state = 'held' WHERE id = 2", "order 2 is held for no sale" },
+		{ "UPDATE orders SET return_code = 1 WHERE id = 1", "order 1 is completed without a val_bpb or exit" },
+		{ "UPDATE order_text SET order_id = 2", "order 2 has a receipt before its end" },
+		{ "UPDATE orders SET sale_id = 99 WHERE id = 1", "orders 1 points to a sale" },
 	};
 	struct fixture *f = *state;
 	struct art_buf b;
@@ -527,6 +628,7 @@ static void store_check_must_find_each_broken_invariant(void **state)
 	finish_run(f->st, y.id, RUN_FOR_SCREEN, 1, 1.4, 20, 30);
 	ok(event_add(f->st, EVENT_INFO, "test", 0, 0, &err, "hello"));
 	settled_payment(f);
+	market_and_sales(f);
 	for (size_t i = 0; i < ART_COUNT(cases); i++) {
 		char copy[128], sql[192];
 		struct store *st;
