@@ -72,18 +72,57 @@ static size_t padded(size_t n)
 	return (n + 31) / 32 * 32;
 }
 
-void abi_put_bytes(struct abi_call *c, const void *p, size_t n)
+static void put_number(char *at, uint64_t v)
+{
+	struct u256 wide = u256_from_u64(v);
+
+	memcpy(at, wide.be, 32);
+}
+
+/* Length and content; returns what is behind them. The memory is zero before. */
+static char *put_counted(char *at, const void *p, size_t n)
+{
+	put_number(at, n);
+	if (n)
+		memcpy(at + 32, p, n);
+	return at + 32 + padded(n);
+}
+
+static char *new_tail(struct abi_call *c, size_t len)
 {
 	int at = c->n;
-	size_t len = 32 + padded(n);
-	struct u256 count = u256_from_u64(n);
 
 	next_head(c);
 	c->args[at].tail = art_alloc(len, 1);
 	c->args[at].tail_len = len;
-	memcpy(c->args[at].tail, count.be, 32);
-	if (n)
-		memcpy(c->args[at].tail + 32, p, n);
+	return c->args[at].tail;
+}
+
+void abi_put_bytes(struct abi_call *c, const void *p, size_t n)
+{
+	put_counted(new_tail(c, 32 + padded(n)), p, n);
+}
+
+void abi_put_pairs(struct abi_call *c, const struct abi_pair *pairs, size_t n)
+{
+	size_t len = 32 + 32 * n;
+	char *tail, *offsets, *at;
+
+	for (size_t i = 0; i < n; i++)
+		len += 64 + 32 + padded(strlen(pairs[i].text)) + 32 + padded(pairs[i].len);
+	tail = new_tail(c, len);
+	put_number(tail, n);
+	offsets = tail + 32; /* offsets count from behind the array's length, those of a tuple from its start */
+	at = offsets + 32 * n;
+	for (size_t i = 0; i < n; i++) {
+		char *tuple = at;
+
+		put_number(offsets + 32 * i, (uint64_t)(tuple - offsets));
+		put_number(tuple, 64);
+		at = put_counted(tuple + 64, pairs[i].text, strlen(pairs[i].text));
+		put_number(tuple + 32, (uint64_t)(at - tuple));
+		at = put_counted(at, pairs[i].bytes, pairs[i].len);
+	}
 }
 
 enum art_status abi_call_end(struct abi_call *c, struct art_buf *out, struct art_err *err)

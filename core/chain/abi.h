@@ -34,6 +34,12 @@ void abi_put_address(struct abi_call *c, const struct eth_address *a);
 void abi_put_word(struct abi_call *c, const struct eth_word *w); /* bytes32 */
 void abi_put_bool(struct abi_call *c, bool v);
 void abi_put_bytes(struct abi_call *c, const void *p, size_t n); /* bytes and string */
+struct abi_pair {
+	const char *text;
+	const void *bytes;
+	size_t len;
+};
+void abi_put_pairs(struct abi_call *c, const struct abi_pair *pairs, size_t n); /* (string,bytes)[] */
 ART_MUST_USE enum art_status abi_call_end(struct abi_call *c, struct art_buf *out,
 					  struct art_err *err);
 /* First four bytes of keccak256(signature). */

@@ -19,16 +19,20 @@ static const struct {
 	uint64_t id;
 	const char *rpc, *usdc, *usdc_name;
 	bool is_testnet;
+	uint64_t identity_block;
 } built_in[] = {
 	{ "base", 8453, "https://mainnet.base.org", "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
-	  "USD Coin", false },
+	  "USD Coin", false, 41663799 },
 	{ "base-sepolia", 84532, "https://sepolia.base.org",
-	  "0x036CbD53842c5426634e7929541eC2318f3dCF7e", "USDC", true },
+	  "0x036CbD53842c5426634e7929541eC2318f3dCF7e", "USDC", true, 37174254 },
 	{ "ethereum", 1, "https://ethereum-rpc.publicnode.com",
-	  "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USD Coin", false },
+	  "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "USD Coin", false, 24339924 },
 	{ "sepolia", 11155111, "https://ethereum-sepolia-rpc.publicnode.com",
-	  "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238", "USDC", true },
+	  "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238", "USDC", true, 9980000 },
 };
+/* The identity registries of ERC-8004: one address on all main networks, one on all test networks. */
+static const char identity_main[] = "0x8004A169FB4a3325136EB29fA0ceB6D2e539a432";
+static const char identity_test[] = "0x8004A818BFB912233c491871b3d84c89A494BD9e";
 #define USDC_VERSION "2" /* Circle's FiatTokenV2 and later, on every chain */
 
 static void set_id(struct chain *ch, uint64_t id)
@@ -50,6 +54,9 @@ static void load_built_in(struct chains *out)
 		ART_BUG_ON(eth_address_parse(built_in[i].usdc, &ch->usdc, NULL) != ART_OK);
 		set_id(ch, built_in[i].id);
 		ch->is_testnet = built_in[i].is_testnet;
+		ART_BUG_ON(eth_address_parse(ch->is_testnet ? identity_test : identity_main, &ch->identity,
+					     NULL) != ART_OK);
+		ch->identity_block = built_in[i].identity_block;
 	}
 }
 
@@ -107,16 +114,17 @@ static enum art_status read_rpc(struct setting *s, struct chain *ch)
 	return art_copy(ch->rpc, sizeof(ch->rpc), s->text) ? ART_OK : bad(s, "is too long");
 }
 
-static enum art_status read_usdc(struct setting *s, struct chain *ch)
+/* Empty: the chain has none. */
+static enum art_status read_address(struct setting *s, struct eth_address *out)
 {
 	struct art_err why = { 0 };
 	char text[200];
 
 	if (!s->text[0]) {
-		memset(&ch->usdc, 0, sizeof(ch->usdc));
+		memset(out, 0, sizeof(*out));
 		return ART_OK;
 	}
-	if (eth_address_parse(s->text, &ch->usdc, &why) == ART_OK)
+	if (eth_address_parse(s->text, out, &why) == ART_OK)
 		return ART_OK;
 	snprintf(text, sizeof(text), "is no address: %.150s", why.text);
 	return bad(s, text);
@@ -197,6 +205,16 @@ static enum art_status open_section(struct chains *out, struct setting *s, struc
 	return ART_OK;
 }
 
+static enum art_status read_block(struct setting *s, uint64_t *out)
+{
+	int64_t v;
+
+	if (!art_parse_i64(s->text, &v) || v < 0)
+		return bad(s, "must be a block number");
+	*out = (uint64_t)v;
+	return ART_OK;
+}
+
 static enum art_status load_section(struct chains *out, struct setting *s)
 {
 	struct chain *ch = NULL;
@@ -205,13 +223,17 @@ static enum art_status load_section(struct chains *out, struct setting *s)
 	if (st == ART_OK && is_set(s, CONFIG_CHAIN_RPC))
 		st = read_rpc(s, ch);
 	if (st == ART_OK && is_set(s, CONFIG_CHAIN_USDC))
-		st = read_usdc(s, ch);
+		st = read_address(s, &ch->usdc);
 	if (st == ART_OK && is_set(s, CONFIG_CHAIN_USDC_NAME))
 		st = read_domain_text(s, ch->usdc_name, sizeof(ch->usdc_name));
 	if (st == ART_OK && is_set(s, CONFIG_CHAIN_USDC_VERSION))
 		st = read_domain_text(s, ch->usdc_version, sizeof(ch->usdc_version));
 	if (st == ART_OK && is_set(s, CONFIG_CHAIN_TESTNET))
 		st = read_testnet(s, ch, ch < out->list + ART_COUNT(built_in));
+	if (st == ART_OK && is_set(s, CONFIG_CHAIN_IDENTITY))
+		st = read_address(s, &ch->identity);
+	if (st == ART_OK && is_set(s, CONFIG_CHAIN_IDENTITY_BLOCK))
+		st = read_block(s, &ch->identity_block);
 	/* A guessed name would make every signature worthless without anybody being told. */
 	if (st == ART_OK && !eth_address_is_zero(&ch->usdc) && !ch->usdc_name[0])
 		return art_fail(s->err, ART_INVALID,

@@ -24,6 +24,8 @@ struct chain {
 	struct eth_address usdc;    /* zero: the chain has none here */
 	char usdc_name[64];         /* EIP-712 domain */
 	char usdc_version[16];
+	struct eth_address identity; /* ERC-8004 registry; zero: none known */
+	uint64_t identity_block;    /* its first block */
 	bool is_testnet;
 	bool may_pay;               /* named by pay.chains */
 };

@@ -277,12 +277,21 @@ enum art_status rpc_eth_balance(const struct rpc *r, const struct eth_address *w
 
 /* ---- logs ---------------------------------------------------------------------------------------- */
 
+static void put_kinds(struct art_buf *b, const struct rpc_log_filter *f)
+{
+	char text[ETH_WORD_TEXT];
+
+	for (size_t i = 0; i < f->n_kinds; i++)
+		art_buf_putf(b, "%s\"%s\"", i ? "," : "[", eth_word_text(&f->kinds[i], text));
+	art_buf_put(b, "]");
+}
+
 static void put_filter(struct art_buf *b, const struct rpc_log_filter *f)
 {
 	char text[ETH_WORD_TEXT];
 	int n = 4;
 
-	while (n && !f->topics[n - 1])
+	while (n && !f->topics[n - 1] && !(n == 1 && f->n_kinds))
 		n--;
 	art_buf_putf(b, "[{\"fromBlock\":\"0x%llx\",\"toBlock\":\"0x%llx\"", (unsigned long long)f->from,
 		     (unsigned long long)f->to);
@@ -292,7 +301,9 @@ static void put_filter(struct art_buf *b, const struct rpc_log_filter *f)
 	art_buf_put(b, ",\"topics\":[");
 	for (int i = 0; i < n; i++) {
 		art_buf_put(b, i ? "," : "");
-		if (f->topics[i])
+		if (i == 0 && f->n_kinds)
+			put_kinds(b, f);
+		else if (f->topics[i])
 			art_buf_putf(b, "\"%s\"", eth_word_text(f->topics[i], text));
 		else
 			art_buf_put(b, "null");
@@ -300,11 +311,9 @@ static void put_filter(struct art_buf *b, const struct rpc_log_filter *f)
 	art_buf_put(b, "]}]");
 }
 
-enum art_status rpc_get_logs(const struct rpc *r, const struct eth_address *address,
-			     const struct eth_word *const topics[4], uint64_t from, uint64_t to,
-			     size_t max, struct rpc_logs *out, struct art_err *err)
+enum art_status rpc_get_logs_by(const struct rpc *r, const struct rpc_log_filter *f, struct rpc_logs *out,
+				struct rpc_error *re, struct art_err *err)
 {
-	struct rpc_log_filter f = { .address = address, .from = from, .to = to, .max = max };
 	size_t room = RPC_LOGS_ANSWER_MAX / RPC_LOG_BYTES;
 	struct ask a = { .method = "eth_getLogs", .attempts = READ_ATTEMPTS };
 	struct art_err why = { 0 };
@@ -313,23 +322,32 @@ enum art_status rpc_get_logs(const struct rpc *r, const struct eth_address *addr
 	enum art_status st;
 
 	memset(out, 0, sizeof(*out));
-	for (int i = 0; i < 4; i++)
-		f.topics[i] = topics[i];
-	if (from > to)
+	if (f->from > f->to)
 		return art_fail(err, ART_INVALID, "%s: logs from block %llu to the earlier block %llu",
-				r->chain->name, (unsigned long long)from, (unsigned long long)to);
+				r->chain->name, (unsigned long long)f->from, (unsigned long long)f->to);
 	art_buf_init(&params, REQUEST_MAX);
-	put_filter(&params, &f);
+	put_filter(&params, f);
 	a.params = params.data;
-	a.max = max < room ? max * RPC_LOG_BYTES : RPC_LOGS_ANSWER_MAX;
+	a.max = f->max < room ? f->max * RPC_LOG_BYTES : RPC_LOGS_ANSWER_MAX;
 	a.max = a.max < RPC_ANSWER_MAX ? RPC_ANSWER_MAX : a.max;
-	st = ask(r, &a, &j, NULL, err);
+	st = ask(r, &a, &j, re, err);
 	art_buf_destroy(&params);
 	if (st != ART_OK)
 		return st;
-	st = rpc_read_logs(j, &f, out, &why);
+	st = rpc_read_logs(j, f, out, &why);
 	json_free(j);
 	return st == ART_OK ? ART_OK : prefixed(r, a.method, st, &why, err);
+}
+
+enum art_status rpc_get_logs(const struct rpc *r, const struct eth_address *address,
+			     const struct eth_word *const topics[4], uint64_t from, uint64_t to,
+			     size_t max, struct rpc_logs *out, struct art_err *err)
+{
+	struct rpc_log_filter f = { .address = address, .from = from, .to = to, .max = max };
+
+	for (int i = 0; i < 4; i++)
+		f.topics[i] = topics[i];
+	return rpc_get_logs_by(r, &f, out, NULL, err);
 }
 
 /* ---- transactions of our own --------------------------------------------------------------------- */

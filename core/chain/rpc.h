@@ -60,6 +60,7 @@ struct rpc_log {
 	int n_topics;
 	struct eth_address address;
 	struct art_buf data;
+	bool cut; /* its data are over 272 KiB and left out */
 };
 struct rpc_logs {
 	struct rpc_log *rows;

@@ -14,7 +14,6 @@
 #include "core/chain/abi.h"
 
 #define REVERT_MAX 4096 /* bytes of revert data looked at for the reason */
-#define LOG_DATA_MAX (64u << 10)
 
 void rpc_neutralise_nul(char *text, size_t len)
 {
@@ -246,16 +245,21 @@ enum art_status rpc_read_base_fee(const struct json *j, struct u256 *out, struct
 
 /* ---- logs ---------------------------------------------------------------------------------------- */
 
-static enum art_status read_log_data(const struct json *j, struct art_buf *out, struct art_err *err)
+/* Data over the ceiling are left out, not refused: one contract may not spoil the logs of all others. */
+static enum art_status read_log_data(const struct json *j, struct art_buf *out, bool *cut,
+				     struct art_err *err)
 {
 	const char *s = hex_text(j);
 	size_t n = s ? (strlen(s) - 2) / 2 : 0, got = 0;
 	uint8_t *bytes;
 	enum art_status st;
 
-	art_buf_init(out, LOG_DATA_MAX);
-	if (!s || n > LOG_DATA_MAX)
-		return art_fail(err, ART_INVALID, s ? "a log's data is too long" : "a log has no data");
+	art_buf_init(out, RPC_LOG_DATA_MAX);
+	*cut = n > RPC_LOG_DATA_MAX;
+	if (!s)
+		return art_fail(err, ART_INVALID, "a log has no data");
+	if (*cut)
+		return ART_OK;
 	bytes = art_alloc(n + 1, 1);
 	st = rpc_read_bytes(j, bytes, n, &got, err);
 	if (st == ART_OK)
@@ -277,6 +281,14 @@ static enum art_status read_topics(const struct json *topics, struct rpc_log *lo
 	return ART_OK;
 }
 
+static bool is_of_kind(const struct rpc_log *log, const struct rpc_log_filter *f)
+{
+	for (size_t i = 0; i < f->n_kinds && log->n_topics; i++)
+		if (!memcmp(log->topics[0].b, f->kinds[i].b, 32))
+			return true;
+	return !f->n_kinds;
+}
+
 static bool fits(const struct rpc_log *log, const struct rpc_log_filter *f)
 {
 	if (log->block < f->from || log->block > f->to)
@@ -287,7 +299,7 @@ static bool fits(const struct rpc_log *log, const struct rpc_log_filter *f)
 		if (f->topics[i] && (i >= log->n_topics ||
 				     memcmp(log->topics[i].b, f->topics[i]->b, 32) != 0))
 			return false;
-	return true;
+	return is_of_kind(log, f);
 }
 
 /* Owns: log->data, also on failure. */
@@ -297,7 +309,7 @@ static enum art_status read_log(const struct json *j, const struct rpc_log_filte
 	enum art_status st = read_topics(json_get(j, "topics"), log, err);
 
 	if (st == ART_OK)
-		st = read_log_data(json_get(j, "data"), &log->data, err);
+		st = read_log_data(json_get(j, "data"), &log->data, &log->cut, err);
 	if (st != ART_OK)
 		return st;
 	if (!read_address(json_get(j, "address"), &log->address) ||

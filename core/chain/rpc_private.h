@@ -11,7 +11,8 @@
 #include "core/chain/rpc.h"
 
 #define RPC_ANSWER_MAX ((size_t)1 << 20)      /* bytes of an answer */
-#define RPC_LOGS_ANSWER_MAX ((size_t)4 << 20) /* of one with many logs */
+#define RPC_LOGS_ANSWER_MAX ((size_t)8 << 20) /* of one with many logs */
+#define RPC_LOG_DATA_MAX ((size_t)272 << 10)  /* bytes of one log's data: the largest URI, and its heads */
 #define RPC_LOG_BYTES 2048                    /* room for one log in an answer */
 #define RPC_NUMBER_MAX ((uint64_t)1 << 53)    /* block numbers and times of a real chain are below */
 #define RPC_LATEST UINT64_MAX                 /* as a block number: the latest */
@@ -49,11 +50,33 @@ bool rpc_says_known(const char *message);
 struct rpc_log_filter {
 	const struct eth_address *address; /* NULL: any */
 	const struct eth_word *topics[4];  /* NULL: any */
+	const struct eth_word *kinds;      /* with n_kinds: topics[0] is one of these */
+	size_t n_kinds;
 	uint64_t from, to;
 	size_t max;
 };
 ART_MUST_USE enum art_status rpc_read_logs(const struct json *j, const struct rpc_log_filter *f,
 					   struct rpc_logs *out, struct art_err *err);
+/* rpc_get_logs by a filter; @re may be NULL. */
+ART_MUST_USE enum art_status rpc_get_logs_by(const struct rpc *r, const struct rpc_log_filter *f,
+					     struct rpc_logs *out, struct rpc_error *re,
+					     struct art_err *err);
+
+/*
+ * How many blocks to ask logs of at once. Nodes differ by a factor of 2000, say so in words of their own, and
+ * the range that some suggest is the one they just refused: so their hints are not read, a refusal halves,
+ * and success doubles, ever more patiently where doubling was refused. Pure.
+ */
+struct rpc_range {
+	uint64_t size, max;
+	unsigned calm, patience; /* successes since the last change of size; how many before the next */
+	bool grown;              /* the size has not worked yet */
+};
+void rpc_range_init(struct rpc_range *g, uint64_t size, uint64_t max); /* 1 <= size <= max */
+uint64_t rpc_range_end(const struct rpc_range *g, uint64_t at, uint64_t last);
+void rpc_range_taken(struct rpc_range *g, uint64_t blocks); /* @blocks were asked and answered */
+/* False when @blocks is 1: there is nothing to halve. */
+ART_MUST_USE bool rpc_range_refused(struct rpc_range *g, uint64_t blocks);
 
 /* rpc_eth_call and rpc_block at a number. A node that has no such block: REFUSED or NOT_FOUND. */
 ART_MUST_USE enum art_status rpc_eth_call_at(const struct rpc *r, const struct eth_address *to,

@@ -178,18 +178,18 @@ static enum art_status find_event(const struct search *s, uint64_t at, uint64_t 
 	const struct eth_word *const topics[4] = { NULL, &s->from, &s->nonce, NULL };
 	int64_t call_ms = s->r->deadline_ms ? s->r->deadline_ms : DEADLINE_MS;
 	int64_t until = art_mono_us() + DEADLINES * call_ms * 1000;
-	uint64_t span = last - at + 1;
+	struct rpc_range range;
 
+	rpc_range_init(&range, last - at + 1, last - at + 1);
 	*found = false;
 	for (int calls = 0; at <= last && calls < LOG_CALLS_MAX && art_mono_us() < until; calls++) {
-		uint64_t end = last - at < span ? last : at + span - 1;
+		uint64_t end = rpc_range_end(&range, at, last);
 		struct rpc_logs logs;
 		enum art_status st = rpc_get_logs(s->r, s->token, topics, at, end, LOGS_MAX, &logs, s->err);
 
 		if (st == ART_REFUSED || st == ART_LIMIT) {
-			if (end == at)
+			if (!rpc_range_refused(&range, end - at + 1))
 				return ART_OK;
-			span = (end - at + 1) / 2;
 			continue;
 		}
 		if (st != ART_OK)
@@ -198,6 +198,7 @@ static enum art_status find_event(const struct search *s, uint64_t at, uint64_t 
 		rpc_logs_destroy(&logs);
 		if (st != ART_OK || *found)
 			return st;
+		rpc_range_taken(&range, end - at + 1);
 		at = end + 1;
 	}
 	return ART_OK;

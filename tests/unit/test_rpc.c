@@ -393,6 +393,42 @@ static void rpc_read_receipt_must_be_of_the_transaction(void **state)
 	json_free(j);
 }
 
+static void rpc_range_must_learn_what_a_node_takes(void **state)
+{
+	struct rpc_range g;
+	int refused = 0, calls = 0;
+
+	(void)state;
+	/* A fixed limit of 700: it settles below, and few calls are spent on trying more. */
+	rpc_range_init(&g, 2000, 100000);
+	for (uint64_t at = 0; at < 1000000; calls++) {
+		uint64_t end = rpc_range_end(&g, at, 999999);
+
+		assert_true(end >= at && end < 1000000);
+		if (end - at + 1 > 700) {
+			assert_true(rpc_range_refused(&g, end - at + 1));
+			refused++;
+		} else {
+			rpc_range_taken(&g, end - at + 1);
+			at = end + 1;
+		}
+	}
+	assert_in_range(refused, 3, 60);
+	assert_in_range(calls, 1400, 2200);
+	/* No limit: up to the most there is. */
+	for (int i = 0; i < 100; i++)
+		rpc_range_taken(&g, g.size);
+	for (int i = 0; i < 1000; i++)
+		rpc_range_taken(&g, g.size);
+	assert_int_equal(g.size, 100000);
+	/* Down to one block and no further. */
+	for (calls = 0; rpc_range_refused(&g, g.size); calls++)
+		;
+	assert_int_equal(g.size, 1);
+	assert_int_equal(calls, 16);
+	assert_int_equal(rpc_range_end(&g, UINT64_MAX, UINT64_MAX), UINT64_MAX);
+}
+
 static void rpc_says_known_must_know_the_nodes_words(void **state)
 {
 	(void)state;
@@ -734,6 +770,7 @@ int main(void)
 		cmocka_unit_test(rpc_read_block_must_want_number_and_time),
 		cmocka_unit_test(rpc_read_logs_must_compare_with_the_question),
 		cmocka_unit_test(rpc_read_receipt_must_be_of_the_transaction),
+		cmocka_unit_test(rpc_range_must_learn_what_a_node_takes),
 		cmocka_unit_test(rpc_says_known_must_know_the_nodes_words),
 		LOOPBACK(rpc_check_must_compare_the_chain),
 		LOOPBACK(rpc_call_must_refuse_hostile_answers),
