@@ -26,8 +26,8 @@ struct http {
 	int running, max_running;
 	pthread_mutex_t lock;
 	struct transfer *incoming, **incoming_end; /* in order of http_start */
-	uint64_t *cancels;
-	size_t n_cancels;
+	uint64_t *cancels, *resumes;
+	size_t n_cancels, n_resumes;
 	uint64_t last_id;
 	bool closing;
 	struct transfer *active; /* the thread's alone, oldest first */
@@ -99,12 +99,36 @@ static void begin(struct http *h, struct transfer *t)
 	h->running++;
 }
 
-/* Newcomers and cancellations. False: the engine is to end. */
+static void end(struct http *h, struct transfer *t, CURLcode code)
+{
+	leave(h, t);
+	if (transfer_end(t, code))
+		finish(h, t);
+}
+
+/* The piece that waited is handed over at once, and may be refused or put off again. */
+static void resume(struct http *h, uint64_t id)
+{
+	struct transfer *t = h->active;
+	CURLcode code;
+
+	while (t && t->id != id)
+		t = t->next;
+	if (!t || !t->easy || !t->paused || t->cancelled)
+		return;
+	t->moved_at = art_mono_us();
+	t->paused = false;
+	code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
+	if (code != CURLE_OK)
+		end(h, t, code);
+}
+
+/* Newcomers, cancellations, resumptions. False: the engine is to end. */
 static bool take_news(struct http *h)
 {
 	struct transfer *news, **end = &h->active;
-	uint64_t *cancels;
-	size_t n;
+	uint64_t *cancels, *resumes;
+	size_t n, n_resumes;
 	bool closing;
 
 	pthread_mutex_lock(&h->lock);
@@ -115,6 +139,10 @@ static bool take_news(struct http *h)
 	n = h->n_cancels;
 	h->cancels = NULL;
 	h->n_cancels = 0;
+	resumes = h->resumes;
+	n_resumes = h->n_resumes;
+	h->resumes = NULL;
+	h->n_resumes = 0;
 	closing = h->closing;
 	pthread_mutex_unlock(&h->lock);
 	while (*end)
@@ -124,15 +152,11 @@ static bool take_news(struct http *h)
 		for (struct transfer *t = h->active; t; t = t->next)
 			if (t->id == cancels[i])
 				t->cancelled = true;
+	for (size_t i = 0; i < n_resumes; i++)
+		resume(h, resumes[i]);
 	free(cancels);
+	free(resumes);
 	return !closing;
-}
-
-static void end(struct http *h, struct transfer *t, CURLcode code)
-{
-	leave(h, t);
-	if (transfer_end(t, code))
-		finish(h, t);
 }
 
 /*
@@ -254,6 +278,7 @@ void http_close(struct http *h)
 	curl_global_cleanup();
 	pthread_mutex_destroy(&h->lock);
 	free(h->cancels);
+	free(h->resumes);
 	free(h->user_agent);
 	free(h);
 }
@@ -290,6 +315,15 @@ void http_cancel(struct http *h, uint64_t id)
 	pthread_mutex_lock(&h->lock);
 	h->cancels = art_grow(h->cancels, h->n_cancels + 1, sizeof(*h->cancels));
 	h->cancels[h->n_cancels++] = id;
+	pthread_mutex_unlock(&h->lock);
+	curl_multi_wakeup(h->multi);
+}
+
+void http_resume(struct http *h, uint64_t id)
+{
+	pthread_mutex_lock(&h->lock);
+	h->resumes = art_grow(h->resumes, h->n_resumes + 1, sizeof(*h->resumes));
+	h->resumes[h->n_resumes++] = id;
 	pthread_mutex_unlock(&h->lock);
 	curl_multi_wakeup(h->multi);
 }

@@ -27,6 +27,17 @@ ART_MUST_USE enum art_status http_open(struct http **out, const struct http_opti
 /* Ends transfers (CANCELLED), joins the thread. NULL is fine. */
 void http_close(struct http *h);
 
+struct http_response;
+
+/*
+ * Takes a body as it comes, instead of having it kept: called on the engine's thread when status and headers are in @head (@n 0; PAUSE is TAKE
+ * then), and with each piece; head's body stays empty. A piece that was not taken (PAUSE) comes again after http_resume, perhaps with more behind it;
+ * a paused transfer costs nothing, and only its deadline ends it.
+ */
+enum http_flow { HTTP_FLOW_TAKE, HTTP_FLOW_PAUSE, HTTP_FLOW_STOP /* ends the transfer: CANCELLED */ };
+typedef enum http_flow (*http_piece_fn)(void *arg, const struct http_response *head, const void *p,
+					size_t n);
+
 /* What to ask. Everything is copied by http_start; http_call borrows until it returns. */
 struct http_request {
 	const char *method;         /* NULL: GET; one word (else INVALID) */
@@ -46,6 +57,8 @@ struct http_request {
 	bool refuse_private;        /* loopback, private, link-local, multicast addresses: judged on the
 	                             * address connected to, after DNS and redirects (REFUSED) */
 	bool plain_only_loopback;   /* http:// to anything but loopback is REFUSED */
+	bool redirects_public;      /* as refuse_private, from the first redirect to another origin on */
+	http_piece_fn piece;        /* with http_start's @arg; needs attempts 1 and no redirects; max_body is the whole's */
 };
 
 /* How a transfer ended, as facts for the retry decision and for payments. */
@@ -91,6 +104,7 @@ ART_MUST_USE enum art_status http_start(struct http *h, const struct http_reques
 					http_done_fn done, void *arg, uint64_t *id,
 					struct art_err *err);
 void http_cancel(struct http *h, uint64_t id); /* unknown and finished ids are fine */
+void http_resume(struct http *h, uint64_t id); /* after HTTP_FLOW_PAUSE; likewise */
 
 /* Whether and when to ask again: a pure function over facts. */
 struct http_facts {

@@ -22,7 +22,9 @@ struct transfer {
 	size_t max_body;
 	int max_redirects, attempts;
 	bool refuse_private, plain_only_loopback, idempotent, same_origin;
+	bool redirects_public;
 	http_done_fn done;
+	http_piece_fn piece;
 	void *arg;
 	/* How it goes. */
 	CURL *easy;                  /* NULL: waiting for start_at */
@@ -32,6 +34,8 @@ struct transfer {
 	struct http_response r;
 	size_t header_bytes;
 	bool body_too_large, headers_ended, headers_too_large, private_refused;
+	size_t passed;               /* bytes of the body that piece took */
+	bool paused, piece_stopped;
 	bool sending;                /* this handle came to the point of sending */
 	bool may_have_left;          /* this or an earlier one did */
 	int64_t moved, moved_at;     /* bytes so far, and when (monotonic us) that last changed */

@@ -21,7 +21,7 @@
 
 /* Sent to the origin that was named, to no other. */
 static const char *const private_headers[] = { "Authorization", "Cookie", "PAYMENT-SIGNATURE",
-					       "X-PAYMENT", "Proxy-Authorization" };
+					       "X-PAYMENT", "Proxy-Authorization", "X-API-Key" };
 
 static bool header_is(const char *line, const char *name)
 {
@@ -98,6 +98,8 @@ enum art_status transfer_new(struct transfer **out, const struct http_request *q
 	struct transfer *t;
 	enum art_status s = check_words(q, err);
 
+	/* What was taken already cannot be asked for again. */
+	ART_BUG_ON(q->piece && (q->attempts > 1 || q->max_redirects));
 	if (s == ART_OK)
 		s = check_url(q->url, q->plain_only_loopback, err);
 	if (s != ART_OK)
@@ -121,7 +123,9 @@ enum art_status transfer_new(struct transfer **out, const struct http_request *q
 	t->attempts = q->attempts ? q->attempts : 1;
 	t->refuse_private = q->refuse_private;
 	t->plain_only_loopback = q->plain_only_loopback;
+	t->redirects_public = q->redirects_public;
 	t->idempotent = q->idempotent || is_idempotent(t->method);
+	t->piece = q->piece;
 	t->same_origin = true;
 	http_response_init(&t->r);
 	*out = t;
@@ -178,6 +182,13 @@ static enum art_status keep_header(struct http_response *r, const char *p, size_
 	return ART_OK;
 }
 
+/* Who takes the body as it comes hears of the answer before its first byte. */
+static bool take_head(struct transfer *t)
+{
+	t->piece_stopped = t->piece(t->arg, &t->r, NULL, 0) == HTTP_FLOW_STOP;
+	return !t->piece_stopped;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -197,6 +208,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	if (!len) { /* 100 and 103 are not the answer yet */
 		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 		t->headers_ended = status >= 200;
+		t->r.status = t->headers_ended ? (int)status : 0;
 	}
 	while (len && (p[len - 1] == ' ' || p[len - 1] == '\t'))
 		len--;
@@ -204,7 +216,31 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 		drop_headers(&t->r);
 	else if (len && is_name(p, len) && keep_header(&t->r, p, len) != ART_OK)
 		t->headers_too_large = true;
-	return t->headers_too_large ? 0 : size * n;
+	if (t->headers_too_large || (t->headers_ended && t->piece && !take_head(t)))
+		return 0;
+	return size * n;
+}
+
+/* A body that is taken as it comes: nothing of it is kept here. */
+static size_t pass_on(struct transfer *t, const char *p, size_t len)
+{
+	if (len > t->max_body - t->passed) {
+		t->body_too_large = true;
+		return 0;
+	}
+	switch (t->piece(t->arg, &t->r, p, len)) {
+	case HTTP_FLOW_TAKE:
+		t->passed += len;
+		t->paused = false;
+		return len;
+	case HTTP_FLOW_PAUSE:
+		t->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	case HTTP_FLOW_STOP:
+		break;
+	}
+	t->piece_stopped = true;
+	return 0;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
@@ -212,6 +248,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 	struct transfer *t = arg;
 	struct art_buf *b = &t->r.body;
 	size_t len = size * n, room = b->max - b->len;
+
+	if (t->piece)
+		return pass_on(t, p, len);
 
 	/* What fits is kept: the beginning of an over-long answer says whose fault it is. */
 	t->body_too_large = len > room;
@@ -265,10 +304,11 @@ int64_t transfer_late_at(struct transfer *t)
 	curl_off_t sent = 0;
 	int64_t moved, at;
 
-	if (!t->idle_ms || !t->sending)
+	/* Paused, it is we who keep it waiting. */
+	if (!t->idle_ms || !t->sending || t->paused)
 		return t->deadline_mono_us;
 	curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-	moved = sent + (int64_t)t->header_bytes + (int64_t)t->r.body.len;
+	moved = sent + (int64_t)t->header_bytes + (int64_t)(t->r.body.len + t->passed);
 	if (moved != t->moved) {
 		t->moved = moved;
 		t->moved_at = art_mono_us();
@@ -290,7 +330,7 @@ static bool is_private_header(const char *line)
 /* True when a payment or credential is among the headers. */
 static bool fill_headers(struct transfer *t)
 {
-	bool secret = false;
+	bool secret = false, typed = !t->body;
 	struct curl_slist *list = NULL;
 
 	for (int i = 0; i < t->n_headers; i++) {
@@ -299,6 +339,7 @@ static bool fill_headers(struct transfer *t)
 		char *empty = NULL;
 
 		secret |= is_private_header(h);
+		typed |= header_is(h, "Content-Type");
 		if (!t->same_origin && (is_private_header(h) || header_is(h, "Host")))
 			continue;
 		/* libcurl would answer a 417 by sending all of it again by itself. */
@@ -315,6 +356,9 @@ static bool fill_headers(struct transfer *t)
 			art_die("out of memory");
 	}
 	list = curl_slist_append(list, "Expect:");
+	/* A body of a kind that nobody named is not a form, whatever libcurl takes it for. */
+	if (list && !typed)
+		list = curl_slist_append(list, "Content-Type:");
 	if (!list)
 		art_die("out of memory");
 	curl_slist_free_all(t->list);
@@ -328,7 +372,7 @@ static void set_method(struct transfer *t)
 
 	if (!strcmp(t->method, "HEAD")) {
 		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-	} else if (t->body || !strcmp(t->method, "POST")) {
+	} else if (t->body || !strcmp(t->method, "POST") || !strcmp(t->method, "PUT") || !strcmp(t->method, "PATCH")) {
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body ? t->body : "");
 		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_len);
@@ -370,7 +414,7 @@ enum art_status transfer_begin(struct transfer *t, const char *user_agent)
 	art_buf_init(&t->r.body, t->max_body);
 	t->header_bytes = 0;
 	t->headers_ended = t->headers_too_large = t->body_too_large = false;
-	t->private_refused = t->sending = false;
+	t->private_refused = t->sending = t->paused = false;
 	t->r.attempts++;
 	art_copy(t->r.url, sizeof(t->r.url), t->url);
 	set_limits(t, fill_headers(t));
@@ -436,7 +480,7 @@ static enum http_trouble trouble_of(struct transfer *t, CURLcode code)
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_BAD_CONTENT_ENCODING:
 	case CURLE_WRITE_ERROR:
-		return HTTP_BAD_ANSWER;
+		return t->piece_stopped ? HTTP_STOPPED : HTTP_BAD_ANSWER;
 	}
 	return HTTP_MAYBE_SENT;
 }
@@ -449,6 +493,8 @@ static enum art_status explain(struct transfer *t, CURLcode code)
 	if (t->private_refused)
 		return art_fail(&t->err, ART_REFUSED,
 				"%.150s: its address is private or of this machine", u.host);
+	if (t->piece_stopped)
+		return art_fail(&t->err, ART_CANCELLED, "%.150s: the answer was not taken", u.host);
 	if (t->body_too_large)
 		return art_fail(&t->err, ART_LIMIT, "%.150s: the answer is larger than %zu bytes",
 				u.host, t->max_body);
@@ -479,6 +525,7 @@ static bool redirect(struct transfer *t)
 	if (!to || !http_may_follow(t->url, to))
 		return false;
 	t->same_origin = t->same_origin && http_same_origin(t->url, to);
+	t->refuse_private |= t->redirects_public && !t->same_origin;
 	to = art_strdup(to);
 	free(t->url);
 	t->url = to;

@@ -97,6 +97,11 @@ static void serve(void *arg, struct loop_call *c)
 		return;
 	} else if (!strcmp(p, "/half")) {
 		loop_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+	} else if (!strcmp(p, "/empty")) {
+		loop_printf(c, "HTTP/1.1 204 No Content\r\nX-Thing: 1\r\nConnection: close\r\n\r\n");
+	} else if (!strcmp(p, "/word-then-silence")) {
+		loop_printf(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nword");
+		pause_ms(1000);
 	} else if (!strcmp(p, "/half-headers")) {
 		loop_printf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Ha");
 	} else if (!strcmp(p, "/garbage")) {
@@ -261,6 +266,7 @@ static void what_was_asked_must_arrive_as_it_is(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const headers[] = { "Content-Type: application/x-odd", "X-Empty:", "PAYMENT-SIGNATURE: abc" };
+	static const char *const empty[] = { "POST", "PUT", "PATCH" };
 	char seen[8192];
 
 	expect(ask(f, "/echo?q=1&r=%20", GET(.method = "PATCH", .headers = headers, .n_headers = 3, .body = "a\0b", .body_len = 3)),
@@ -274,9 +280,16 @@ static void what_was_asked_must_arrive_as_it_is(void **state)
 	assert_non_null(strstr(seen, "\r\nUser-Agent: artui/"));
 	assert_null(strstr(seen, "Expect:"));
 	assert_null(strstr(seen, "Cookie"));
-	expect(ask(f, "/echo", GET(.method = "POST")), ART_OK, HTTP_ANSWERED);
+	for (size_t i = 0; i < ART_COUNT(empty); i++) {
+		expect(ask(f, "/echo", GET(.method = empty[i])), ART_OK, HTTP_ANSWERED);
+		loop_last(&f->s, seen);
+		assert_non_null(strstr(seen, empty[i]));
+		assert_non_null(strstr(seen, "\r\nContent-Length: 0\r\n"));
+	}
+	/* Nobody said that it is a form. */
+	expect(ask(f, "/echo", GET(.method = "POST", .body = "ab", .body_len = 2)), ART_OK, HTTP_ANSWERED);
 	loop_last(&f->s, seen);
-	assert_non_null(strstr(seen, "\r\nContent-Length: 0\r\n"));
+	assert_null(strcasestr(seen, "content-type"));
 }
 
 static void headers_with_line_breaks_must_be_refused_unsent(void **state)
@@ -526,6 +539,288 @@ static void retries_must_be_those_that_are_allowed(void **state)
 	assert_int_equal(f->r.attempts, 2);
 	expect(ask(f, "/drop", GET(.attempts = 3)), ART_NET, HTTP_MAYBE_SENT);
 	assert_int_equal(f->r.attempts, 3);
+}
+
+/* ---- bodies as they come --------------------------------------------------------------------------- */
+
+struct taker {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	size_t got, pause_at, stop_at; /* SIZE_MAX: never */
+	int heads, pieces, pauses, dones, status;
+	bool stop_head, body_kept;
+	char last;
+	enum art_status s;
+	enum http_trouble trouble;
+	uint64_t id;
+};
+
+static enum http_flow take_piece(void *arg, const struct http_response *head, const void *p, size_t n)
+{
+	struct taker *t = arg;
+	enum http_flow flow = HTTP_FLOW_TAKE;
+
+	pthread_mutex_lock(&t->lock);
+	t->status = head->status;
+	t->body_kept |= head->body.len != 0;
+	if (!n) {
+		t->heads++;
+		flow = t->stop_head ? HTTP_FLOW_STOP : HTTP_FLOW_TAKE;
+	} else if (t->got >= t->stop_at) {
+		flow = HTTP_FLOW_STOP;
+	} else if (t->got >= t->pause_at) {
+		t->pauses++;
+		flow = HTTP_FLOW_PAUSE;
+	} else {
+		t->pieces++;
+		t->got += n;
+		t->last = ((const char *)p)[n - 1];
+	}
+	pthread_cond_signal(&t->more);
+	pthread_mutex_unlock(&t->lock);
+	return flow;
+}
+
+static void taken(void *arg, struct http_response *r, enum art_status s, const struct art_err *e)
+{
+	struct taker *t = arg;
+
+	(void)e;
+	pthread_mutex_lock(&t->lock);
+	t->dones++;
+	t->s = s;
+	t->trouble = r->trouble;
+	t->status = r->status;
+	t->body_kept |= r->body.len != 0;
+	pthread_cond_signal(&t->more);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static struct taker *taker_new(void)
+{
+	struct taker *t = calloc(1, sizeof(*t));
+
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->more, NULL);
+	t->pause_at = t->stop_at = SIZE_MAX;
+	return t;
+}
+
+static void take_from(struct fixture *f, const char *path, struct http_request q, struct taker *t)
+{
+	char url[256];
+
+	snprintf(url, sizeof(url), "%s%s", f->s.url, path);
+	q.url = url;
+	q.deadline_ms = q.deadline_ms ? q.deadline_ms : 5000;
+	q.max_body = q.max_body ? q.max_body : 64u << 20;
+	q.piece = take_piece;
+	assert_int_equal(http_start(f->h, &q, taken, t, &t->id, &err), ART_OK);
+}
+
+/* Until it is over, or paused @pauses times. */
+static void await_taker(struct taker *t, int pauses)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_REALTIME, &at);
+	at.tv_sec += 20;
+	pthread_mutex_lock(&t->lock);
+	while (!t->dones && (!pauses || t->pauses < pauses))
+		assert_int_equal(pthread_cond_timedwait(&t->more, &t->lock, &at), 0);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void go_on(struct fixture *f, struct taker *t, size_t pause_at)
+{
+	pthread_mutex_lock(&t->lock);
+	t->pause_at = pause_at;
+	pthread_mutex_unlock(&t->lock);
+	http_resume(f->h, t->id);
+}
+
+#define assert_taken(t, want_s, want_trouble, want_got)                                                       \
+	do {                                                                                                  \
+		pthread_mutex_lock(&(t)->lock);                                                               \
+		if ((t)->dones != 1 || (t)->s != (want_s) || (t)->trouble != (want_trouble) || (t)->got != (want_got)) \
+			fail_msg("%d ends, status %d, trouble %d, %zu bytes", (t)->dones, (int)(t)->s,         \
+				 (int)(t)->trouble, (t)->got);                                                 \
+		pthread_mutex_unlock(&(t)->lock);                                                             \
+	} while (0)
+
+static void pieces_must_come_and_nothing_be_kept(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *path, *method;
+		int status;
+		size_t bytes;
+		enum art_status s;
+		enum http_trouble trouble;
+	} cases[] = {
+		{ "/big", NULL, 200, 8u << 20, ART_OK, HTTP_ANSWERED }, { "/chunked", NULL, 200, 5, ART_OK, HTTP_ANSWERED },
+		{ "/ok", "HEAD", 200, 0, ART_OK, HTTP_ANSWERED }, { "/empty", NULL, 204, 0, ART_OK, HTTP_ANSWERED },
+		{ "/status/404", NULL, 404, 4, ART_OK, HTTP_ANSWERED }, { "/half", NULL, 200, 4, ART_NET, HTTP_MAYBE_SENT },
+		{ "/early", NULL, 200, 4, ART_OK, HTTP_ANSWERED },
+	};
+
+	for (size_t i = 0; i < ART_COUNT(cases); i++) {
+		struct taker *t = taker_new();
+
+		take_from(f, cases[i].path, GET(.method = cases[i].method), t);
+		await_taker(t, 0);
+		assert_taken(t, cases[i].s, cases[i].trouble, cases[i].bytes);
+		assert_int_equal(t->status, cases[i].status);
+		assert_int_equal(t->heads, 1);
+		assert_false(t->body_kept);
+		free(t);
+	}
+	/* Who breaks before the end of the headers was never heard of. */
+	for (int i = 0; i < 2; i++) {
+		struct taker *t = taker_new();
+
+		take_from(f, i ? "/half-headers" : "/headers-big", GET(.method = NULL), t);
+		await_taker(t, 0);
+		assert_int_not_equal(t->s, ART_OK);
+		assert_int_equal(t->heads, 0);
+		free(t);
+	}
+}
+
+static void a_paused_piece_must_come_again(void **state)
+{
+	struct fixture *f = *state;
+	struct taker *t = taker_new();
+
+	t->pause_at = 0;
+	take_from(f, "/big", GET(.idle_ms = 150), t);
+	await_taker(t, 1);
+	/* Longer than it may be idle: we keep it waiting, not the other side. */
+	pause_ms(400);
+	pthread_mutex_lock(&t->lock);
+	assert_int_equal(t->dones, 0);
+	pthread_mutex_unlock(&t->lock);
+	/* Again and again, each time a little further. */
+	for (int i = 1; i <= 40; i++) {
+		go_on(f, t, (size_t)i * 100000);
+		await_taker(t, i + 1);
+		assert_in_range(t->got, (size_t)i * 100000, (size_t)i * 100000 + 65536);
+	}
+	http_resume(f->h, t->id); /* still not wanted */
+	await_taker(t, 42);
+	go_on(f, t, SIZE_MAX);
+	await_taker(t, 0);
+	assert_taken(t, ART_OK, HTTP_ANSWERED, 8u << 20);
+	http_resume(f->h, t->id); /* of the past */
+	http_resume(f->h, 0);
+	free(t);
+	/* Its end lies behind it already. */
+	t = taker_new();
+	t->pause_at = 0;
+	take_from(f, "/ok", GET(.method = NULL), t);
+	await_taker(t, 1);
+	pause_ms(100);
+	go_on(f, t, SIZE_MAX);
+	await_taker(t, 0);
+	assert_taken(t, ART_OK, HTTP_ANSWERED, 5);
+	assert_int_equal(t->last, 'o');
+	free(t);
+}
+
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * (int64_t)1000000 + t.tv_nsec / 1000;
+}
+
+static void a_pause_must_cost_nothing_and_end(void **state)
+{
+	struct fixture *f = *state;
+	struct taker *t = taker_new();
+	int64_t before;
+
+	t->pause_at = 0;
+	take_from(f, "/big", GET(.deadline_ms = 1000), t);
+	await_taker(t, 1);
+	before = cpu_us();
+	await_taker(t, 0);
+	assert_true(cpu_us() - before < 300000);
+	assert_taken(t, ART_NET, HTTP_MAYBE_SENT, 0);
+	free(t);
+	t = taker_new();
+	t->pause_at = 0;
+	take_from(f, "/big", GET(.method = NULL), t);
+	await_taker(t, 1);
+	http_cancel(f->h, t->id);
+	await_taker(t, 0);
+	assert_taken(t, ART_CANCELLED, HTTP_STOPPED, 0);
+	free(t);
+	/* And with the engine. */
+	t = taker_new();
+	t->pause_at = 0;
+	take_from(f, "/big", GET(.method = NULL), t);
+	await_taker(t, 1);
+	http_close(f->h);
+	f->h = NULL;
+	assert_taken(t, ART_CANCELLED, HTTP_STOPPED, 0);
+	free(t);
+}
+
+static void a_stop_must_end_it(void **state)
+{
+	struct fixture *f = *state;
+	struct taker *t = taker_new();
+
+	t->stop_head = true;
+	take_from(f, "/big", GET(.method = NULL), t);
+	await_taker(t, 0);
+	assert_taken(t, ART_CANCELLED, HTTP_STOPPED, 0);
+	free(t);
+	t = taker_new();
+	t->stop_at = 100000;
+	take_from(f, "/big", GET(.method = NULL), t);
+	await_taker(t, 0);
+	assert_int_equal(t->s, ART_CANCELLED);
+	assert_in_range(t->got, 100000, 165536);
+	free(t);
+	/* The one that waited is refused. The server sends nothing more that could bring it up. */
+	t = taker_new();
+	t->pause_at = 0;
+	take_from(f, "/word-then-silence", GET(.method = NULL), t);
+	await_taker(t, 1);
+	pthread_mutex_lock(&t->lock);
+	t->stop_at = 0;
+	pthread_mutex_unlock(&t->lock);
+	go_on(f, t, SIZE_MAX);
+	pause_ms(300);
+	assert_taken(t, ART_CANCELLED, HTTP_STOPPED, 0);
+	free(t);
+}
+
+static void the_ceiling_must_hold_for_the_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct taker *t = taker_new();
+
+	take_from(f, "/big", GET(.max_body = 1u << 20), t);
+	await_taker(t, 0);
+	assert_int_equal(t->s, ART_LIMIT);
+	assert_int_equal(t->trouble, HTTP_BAD_ANSWER);
+	assert_in_range(t->got, (1u << 20) - 65536, 1u << 20);
+	free(t);
+	t = taker_new();
+	take_from(f, "/big", GET(.max_body = 8u << 20), t);
+	await_taker(t, 0);
+	assert_taken(t, ART_OK, HTTP_ANSWERED, 8u << 20);
+	free(t);
+	/* A silent other side is not us. */
+	t = taker_new();
+	take_from(f, "/word-then-silence", GET(.idle_ms = 200), t);
+	await_taker(t, 0);
+	assert_taken(t, ART_NET, HTTP_MAYBE_SENT, 4);
+	free(t);
 }
 
 /* ---- redirects and rules ------------------------------------------------------------------------ */
@@ -1125,6 +1420,11 @@ int main(void)
 		T(an_attempt_that_left_nothing_must_not_hide_one_that_did),
 		T(money_must_never_be_sent_twice_by_the_library),
 		T(retries_must_be_those_that_are_allowed),
+		T(pieces_must_come_and_nothing_be_kept),
+		T(a_paused_piece_must_come_again),
+		T(a_pause_must_cost_nothing_and_end),
+		T(a_stop_must_end_it),
+		T(the_ceiling_must_hold_for_the_whole),
 		T(redirects_must_be_followed_only_as_asked),
 		T(a_redirect_that_leads_nowhere_must_be_the_answer),
 		T(a_redirect_must_not_lead_round_a_rule),
