@@ -35,6 +35,23 @@ enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL, CONFIG_MON
 	_(NIGHT_SEED, "night.seed", CONFIG_INT, "0", 0, 9007199254740991.0, "seed of the night's choices; 0: drawn at the start") \
 	_(NIGHT_KEEP_CHECKPOINTS, "night.keep_checkpoints", CONFIG_INT, "3", 1, 1000, "checkpoints of kept experiments left on disk, newest first") \
 	_(NET_USER_AGENT, "net.user_agent", CONFIG_TEXT, "", 0, 0, "User-Agent of every request; empty: artui and its version") \
+	_(NET_ALLOW_PRIVATE, "net.allow_private", CONFIG_BOOL, "false", 0, 0, "fetch documents from and probe endpoints at loopback, private and link-local addresses too") \
+	_(SCAN_URL, "scan.url", CONFIG_TEXT, "https://8004scan.io/api/v1/public", 0, 0, "base of 8004scan's public API, or of a clone; empty: not asked") \
+	_(SCAN_BACKEND_URL, "scan.backend_url", CONFIG_TEXT, "https://api.8004scan.io/api/v1", 0, 0, "base of 8004scan's backend API; empty: not asked") \
+	_(SCAN_KEY_FILE, "scan.key_file", CONFIG_TEXT, "", 0, 0, "file with an API key of 8004scan, readable by its owner alone; sent as X-API-Key and as a bearer token") \
+	_(SCAN_PER_MINUTE, "scan.per_minute", CONFIG_INT, "10", 1, 100000, "requests a minute to one 8004scan API") \
+	_(SCAN_PER_DAY, "scan.per_day", CONFIG_INT, "100", 1, 10000000, "requests a day to one 8004scan API") \
+	_(SCAN_TIMEOUT_S, "scan.timeout_s", CONFIG_INT, "45", 1, 600, "seconds to wait for an answer of 8004scan") \
+	_(MARKET_SOURCES, "market.sources", CONFIG_TEXT, "static 8004scan 8004scan-backend chain bazaar", 0, 0, "places asked for workers, separated by spaces") \
+	_(MARKET_CHAINS, "market.chains", CONFIG_TEXT, "base base-sepolia ethereum sepolia", 0, 0, "chains whose registries and agents are looked at, separated by spaces") \
+	_(MARKET_SKILLS, "market.skills", CONFIG_TEXT, "machine_learning/model_optimization devops_mlops/model_versioning ai_ml_engineering/model_optimization ai_ml_engineering/model_training", 0, 0, "OASF skills of which a worker must tell one, separated by spaces") \
+	_(MARKET_BAZAAR, "market.bazaar", CONFIG_TEXT, "https://api.cdp.coinbase.com/platform/v2/x402 https://facilitator.payai.network", 0, 0, "facilitators whose /discovery/resources are read, separated by spaces") \
+	_(MARKET_IPFS_GATEWAY, "market.ipfs_gateway", CONFIG_TEXT, "https://ipfs.io/ipfs/", 0, 0, "where ipfs:// documents are fetched") \
+	_(MARKET_LIMIT, "market.limit", CONFIG_INT, "100", 1, 10000, "agents asked of each index in one discovery") \
+	_(MARKET_BLOCKS, "market.blocks", CONFIG_INT, "50000", 1, 100000000, "blocks of history read from a registry the first time") \
+	_(MARKET_MAX_AGE_S, "market.max_age_s", CONFIG_INT, "3600", 0, 31536000, "seconds for which a document or a probe counts as fresh") \
+	_(MARKET_PARALLEL, "market.parallel", CONFIG_INT, "32", 1, 256, "documents fetched and endpoints probed at once") \
+	_(MARKET_DEADLINE_S, "market.deadline_s", CONFIG_INT, "15", 1, 600, "seconds to wait for one document or one probe") \
 	_(WALLET_NAME, "wallet.name", CONFIG_TEXT, "", 0, 0, "wallet to pay with: a name, an address, or the path of a keystore file; empty: the only one there is") \
 	_(WALLET_DIR, "wallet.dir", CONFIG_TEXT, "", 0, 0, "directory of keystore files; empty: $XDG_DATA_HOME/artui/keystores") \
 	_(WALLET_PASSWORD_FILE, "wallet.password_file", CONFIG_TEXT, "", 0, 0, "file with the wallet's password, readable by its owner alone; empty: ask on the terminal") \
@@ -53,6 +70,13 @@ enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL, CONFIG_MON
 	_(PAY_MAX_WINDOW_S, "pay.max_window_s", CONFIG_INT, "7200", 10, 86400, "longest time in seconds that a signed payment may stay valid") \
 	_(PAY_ALLOW_HTTP, "pay.allow_http", CONFIG_BOOL, "false", 0, 0, "pay over plain http beyond this machine") \
 	_(PAY_MAX_FEE, "pay.max_fee_gwei", CONFIG_INT, "2000000", 0, 1000000000, "most gas money in gwei for one transaction of ours; 0: none is signed") \
+	_(WORKER_FACILITATOR, "worker.facilitator", CONFIG_TEXT, "https://x402.org/facilitator", 0, 0, "facilitator that verifies and settles what buyers pay; self: this program, with the wallet's key") \
+	_(WORKER_MEM_MB, "worker.mem_mb", CONFIG_INT, "0", 0, 16777216, "memory of one run for a buyer in MiB; 0: three quarters of what is free at start") \
+	_(WORKER_DISK_MB, "worker.disk_mb", CONFIG_INT, "4096", 16, 16777216, "disk of one run for a buyer in MiB") \
+	_(WORKER_LOG_MB, "worker.log_mb", CONFIG_INT, "64", 1, 65536, "size at which a buyer's log ends the run") \
+	_(WORKER_PROCESSES, "worker.processes", CONFIG_INT, "256", 8, 65536, "processes and threads of one run for a buyer") \
+	_(WORKER_KEEP_DAYS, "worker.keep_days", CONFIG_INT, "7", 1, 3650, "days that a buyer's log and artifact are kept") \
+	_(WORKER_TEMPERATURE, "worker.max_temperature_c", CONFIG_REAL, "0", 0, 150, "temperature above which a GPU starts no run; 0: none") \
 	_(TUI_THEME, "tui.theme", CONFIG_TEXT, "default", 0, 0, "colours: default, light, mono, contrast, or a file") \
 	_(TUI_MOUSE, "tui.mouse", CONFIG_BOOL, "true", 0, 0, "use the mouse; M toggles it")
 
@@ -94,7 +118,9 @@ struct usdc config_money(const struct config *c, enum config_key k);
 	_(USDC, "usdc", "address of its USDC, or of a token with the same interface")                           \
 	_(USDC_NAME, "usdc_name", "EIP-712 name of that token: USDC or USD Coin")                               \
 	_(USDC_VERSION, "usdc_version", "EIP-712 version of that token")                                        \
-	_(TESTNET, "testnet", "true: its money is play money, and said so")
+	_(TESTNET, "testnet", "true: its money is play money, and said so")                                   \
+	_(IDENTITY, "identity", "address of its ERC-8004 identity registry")                                    \
+	_(IDENTITY_BLOCK, "identity_block", "first block of that registry")
 enum config_chain_field {
 #define CONFIG_CHAIN_ENUM(name, text, help) CONFIG_CHAIN_##name,
 	CONFIG_CHAIN_FIELDS(CONFIG_CHAIN_ENUM)

@@ -3,7 +3,8 @@
  *
  * One thread owns everything that decides: its store, the night, the children. It sleeps in one poll
  * on the bell, the stop signal and the child's pipes. Wishes of other processes show through the
- * store's data version, looked at once a second.
+ * store's data version, looked at once a second. Those about the market are another thread's
+ * (market_thread.c), which is started and stopped here.
  */
 #include "core/core.h"
 
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/exec/trainer.h"
+#include "core/market/market.h"
 #include "core/research/knob_space.h"
 #include "core/research/night.h"
 #include "store/events.h"
@@ -36,6 +38,7 @@ struct core {
 	struct store *store; /* the thread's own once it runs */
 	struct bell_sub *sub;
 	struct night *night;
+	struct market_thread *market;
 	int64_t version; /* of the store at the last look */
 	int64_t look_us;
 	char told[64];   /* the last trouble told, so that it is told once */
@@ -61,7 +64,7 @@ static enum art_status take_wishes(struct core *c, struct art_err *err)
 	struct wish_row *w = art_alloc(1, sizeof(*w));
 	enum art_status st;
 
-	while (!(st = wish_next(c->store, w, err))) {
+	while (!(st = wish_next(c->store, WISHES_OF_ENGINE, w, err))) {
 		if (w->kind == WISH_START && !strcmp(night_state(c->night), "idle"))
 			(void)!tell_state(c, "preparing", NULL);
 		st = night_wish(c->night, w, err);
@@ -178,6 +181,8 @@ enum art_status core_open(struct core **out, const struct core_options *opt, str
 	struct core *c = art_alloc(1, sizeof(*c));
 	struct night_env env = { .w = opt->workspace, .config = opt->config,
 				 .trainer = opt->trainer, .offline = opt->offline };
+	struct market_thread_options market = { .workspace = opt->workspace, .config = opt->config,
+						.bell = opt->bell, .offline = opt->offline };
 	enum art_status st;
 
 	c->opt = *opt;
@@ -207,6 +212,8 @@ enum art_status core_open(struct core **out, const struct core_options *opt, str
 		st = event_add(c->store, EVENT_INFO, "engine.start", 0, 0, err,
 			       "the engine is ready (process %lld)", (long long)getpid());
 	if (!st)
+		st = market_thread_start(&c->market, &market, err);
+	if (!st)
 		st = start_thread(c, err);
 	if (st)
 		goto fail;
@@ -223,6 +230,7 @@ void core_close(struct core *c)
 
 	if (!c)
 		return;
+	market_thread_stop(c->market);
 	if (c->has_thread) {
 		while (write(c->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 			;

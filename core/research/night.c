@@ -648,6 +648,8 @@ enum art_status night_wish(struct night *n, const struct wish_row *w, struct art
 					     "it waits for the next night",
 				 &why);
 		break;
+	case WISH_DISCOVER: /* the market's: WISHES_OF_ENGINE leaves them out */
+	case WISH_PROBE:
 	case WISH_KIND_COUNT:
 		break;
 	}
