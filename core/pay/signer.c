@@ -31,6 +31,8 @@ size_t signer_request_size(enum signer_ask ask)
 		return head + sizeof(struct signer_setup);
 	case SIGNER_ASK_AUTHORIZE:
 		return head + sizeof(((struct signer_request *)0)->authorize);
+	case SIGNER_ASK_ATTEST:
+		return head + sizeof(struct signer_statement);
 	case SIGNER_ASK_TRANSACT:
 		return sizeof(struct signer_request);
 	case SIGNER_ASK_UNLOCK:
@@ -216,6 +218,19 @@ enum art_status signer_transact(struct signer *s, const struct tx *t, struct eth
 	if (t->data_len)
 		memcpy(s->q->transact.data, t->data, t->data_len);
 	st = ask(s, SIGNER_ASK_TRANSACT, &reply, err);
+	if (st == ART_OK)
+		*sig = reply.sig;
+	return st;
+}
+
+enum art_status signer_attest(struct signer *s, const struct signer_statement *statement,
+			      struct eth_signature *sig, struct art_err *err)
+{
+	struct signer_reply reply;
+	enum art_status st;
+
+	s->q->attest = *statement;
+	st = ask(s, SIGNER_ASK_ATTEST, &reply, err);
 	if (st == ART_OK)
 		*sig = reply.sig;
 	return st;

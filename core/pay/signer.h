@@ -8,7 +8,8 @@
  * It signs what it can parse and its own policy allows; the caller's word is nothing to it:
  *   - an EIP-3009 transfer authorization: chain and token of its table, payee allowed, not frozen,
  *     window within max_window_s of its own clock, value within every cap by its own journal;
- *   - an EIP-1559 transaction that calls a function of its list, without value, with a fee ceiling.
+ *   - an EIP-1559 transaction that calls a function of its list, without value, with a fee ceiling;
+ *   - a seller's statement (signer_statement.h), which moves no money and is not journalled.
  * The journal (state_dir/signer-<address>.log) is append-only, one record a signature, each sealed by
  * an HMAC over itself and its predecessor under a key derived from the private key; written and
  * synced *before* the signature leaves (with a remote signer, which has no key here, the seal is under a
@@ -25,6 +26,7 @@
 #include "core/chain/eip712.h"
 #include "core/chain/keys.h"
 #include "core/chain/tx.h"
+#include "core/pay/signer_statement.h"
 #include "store/money.h"
 
 #define SIGNER_TOKENS_MAX 16
@@ -77,6 +79,14 @@ ART_MUST_USE enum art_status signer_authorize(struct signer *s, const struct eip
  * revokeFeedback) on the registries' addresses. */
 ART_MUST_USE enum art_status signer_transact(struct signer *s, const struct tx *t,
 					     struct eth_signature *sig, struct art_err *err);
+/*
+ * Sign a receipt, an offer or an order's outcome. The process checks its form and hashes it itself: there is no way to
+ * have a bare digest signed. Nothing is journalled (a seller makes thousands, and the same one again has the same
+ * signature): the caller keeps what it gave away. REFUSED: frozen; INVALID: malformed, names the member; UNSUPPORTED
+ * with a remote signer.
+ */
+ART_MUST_USE enum art_status signer_attest(struct signer *s, const struct signer_statement *statement,
+					   struct eth_signature *sig, struct art_err *err);
 /* What is left under each cap by its journal, and how many signatures it holds. */
 struct signer_counts {
 	struct usdc hour, day, total; /* signed within the last 3600 s, 86400 s, ever */

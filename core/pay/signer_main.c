@@ -200,6 +200,21 @@ static enum art_status transact(struct process *p, struct signer_request *q, str
 	return locked_sign(p, &r, usdc_zero(), &out->sig, err);
 }
 
+static enum art_status attest(struct process *p, const struct signer_statement *a, struct signer_reply *out,
+			      struct art_err *err)
+{
+	struct eth_word digest;
+	enum art_status s = check_frozen(p, err);
+
+	s = s ? s : signer_statement_check(a, art_now_us() / 1000000, err);
+	if (s != ART_OK)
+		return s;
+	if (p->setup.is_remote)
+		return art_fail(err, ART_UNSUPPORTED, "a remote signer signs no receipts");
+	digest = signer_statement_digest(a);
+	return keys_sign(p->keys, p->key, &digest, &out->sig, err);
+}
+
 static enum art_status counts(struct process *p, struct signer_reply *out, struct art_err *err)
 {
 	enum art_status s = journal_lock(&p->journal, err);
@@ -245,6 +260,8 @@ static void answer(struct process *p, struct signer_request *q, struct signer_re
 		s = authorize(p, q, out, err);
 	else if (q->ask == SIGNER_ASK_TRANSACT)
 		s = transact(p, q, out, err);
+	else if (q->ask == SIGNER_ASK_ATTEST)
+		s = attest(p, &q->attest, out, err);
 	else if (q->ask == SIGNER_ASK_COUNTS)
 		s = counts(p, out, err);
 	else

@@ -18,6 +18,7 @@ enum signer_ask {
 	SIGNER_ASK_UNLOCK,
 	SIGNER_ASK_AUTHORIZE,
 	SIGNER_ASK_TRANSACT,
+	SIGNER_ASK_ATTEST,
 	SIGNER_ASK_COUNTS,
 };
 struct signer_request {
@@ -33,6 +34,7 @@ struct signer_request {
 			struct tx_access access[TX_ACCESS_MAX];
 			uint8_t data[TX_DATA_MAX];
 		} transact;
+		struct signer_statement attest;
 	};
 };
 /* 0: no such kind. */

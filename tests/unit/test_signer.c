@@ -865,6 +865,246 @@ static void signer_transact_must_keep_the_fee_ceiling(void **state)
 	says(f, transact(f, &t), ART_REFUSED, "frozen");
 }
 
+/* ---- statements -------------------------------------------------------------------------------- */
+
+#define AT 1795355790 /* when the captured receipt was made */
+
+static struct signer_statement receipt(void)
+{
+	struct signer_statement s = { .kind = STATEMENT_RECEIPT };
+
+	art_copy(s.receipt.network, sizeof(s.receipt.network), "eip155:84532");
+	art_copy(s.receipt.resource_url, sizeof(s.receipt.resource_url), "http://127.0.0.1:14021/experiment-ext");
+	art_copy(s.receipt.payer, sizeof(s.receipt.payer), "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc");
+	s.receipt.issued_at = 1795355780;
+	return s;
+}
+
+static struct signer_statement offer(void)
+{
+	struct signer_statement s = { .kind = STATEMENT_OFFER };
+
+	art_copy(s.offer.resource_url, sizeof(s.offer.resource_url), "http://127.0.0.1:14021/experiment-ext");
+	art_copy(s.offer.scheme, sizeof(s.offer.scheme), "exact");
+	art_copy(s.offer.network, sizeof(s.offer.network), "eip155:84532");
+	art_copy(s.offer.asset, sizeof(s.offer.asset), TOKEN);
+	art_copy(s.offer.pay_to, sizeof(s.offer.pay_to), PAYEE);
+	art_copy(s.offer.amount, sizeof(s.offer.amount), "10000");
+	s.offer.valid_until = 1795356080;
+	return s;
+}
+
+static struct signer_statement order(void)
+{
+	struct signer_statement s = { .kind = STATEMENT_ORDER };
+
+	art_copy(s.order.experiment_id, sizeof(s.order.experiment_id), "exp-20261123-a1b2c3");
+	memset(s.order.train_hash.b, 0x11, 32);
+	art_copy(s.order.state, sizeof(s.order.state), "completed");
+	art_copy(s.order.val_bpb, sizeof(s.order.val_bpb), "1.0431");
+	memset(s.order.artifact_hash.b, 0x22, 32);
+	art_copy(s.order.payer, sizeof(s.order.payer), "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc");
+	s.order.finished_at = 1795354700;
+	return s;
+}
+
+static void attested(struct fixture *f, const struct signer_statement *s, const char *digest, const char *sig)
+{
+	struct eth_word want, got = signer_statement_digest(s);
+	struct eth_signature signature;
+
+	assert_true(eth_word_parse(digest, &want));
+	assert_memory_equal(&got, &want, sizeof(want));
+	assert_true(hex_decode(sig, signature.b, sizeof(signature.b)));
+	assert_int_equal(signer_attest(f->signer, s, &f->sig, &f->err), ART_OK);
+	assert_memory_equal(&f->sig, &signature, sizeof(signature));
+}
+
+/* What the reference packages signed, and what viem makes of our own type. */
+static void signer_attest_must_sign_as_the_reference_does(void **state)
+{
+	static const char payee_key[] = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+	struct signer_statement r = receipt(), o = offer(), done = order(), failed = { .kind = STATEMENT_ORDER };
+	struct fixture *f = *state;
+	struct eth_address who;
+	char path[SIGNER_PATH_MAX];
+
+	at_time(AT);
+	open_signer(f);
+	attested(f, &done, "0xeb3bcc464a8e2e82e1075ef7689293c4ea663b9d68d9d1fb7683a09cff9253d9",
+		 "0x9b40c7c2e582981f1828954b6d1cf9fd3b3edf64c8c60d899aab169c4cee3d2c"
+		 "14b1d75d354611a58dd02290ded618009942aca5fa7a01a7c554432b21b9b3fc1c");
+	art_copy(failed.order.experiment_id, sizeof(failed.order.experiment_id), "e");
+	art_copy(failed.order.state, sizeof(failed.order.state), "failed");
+	failed.order.train_hash.b[31] = 1;
+	failed.order.finished_at = 1;
+	attested(f, &failed, "0xbcf41e102612ec8416e6b4dc37ba10eca180435ec70990d4ae4ecbd081f2dff7",
+		 "0x4537c06fc09924a0ac26fcb109acdeb67b7a264e7adc554c1ae7a926d05b058c"
+		 "21c20d2d67a00a37390fb903b100627e587718e22e8c0c49642a138e71f923541b");
+
+	assert_true(hex_decode(payee_key, f->key.b, sizeof(f->key.b)));
+	make_keystore(f);
+	start(f);
+	assert_int_equal(signer_unlock(f->signer, &who, &f->err), ART_OK);
+	journal_path(f->setup.state_dir, &who, path);
+	assert_int_equal(unlink(path), 0);
+	attested(f, &o, "0x91ec771cb5f4323eb0aa808d951ef7ab3c95d8c99b0a100f6d289e9c9e27b0d3",
+		 "0x48c6f4e9b9526fa77e14316352b2ec9c6a913efc456ac92a8b401d65c796e598"
+		 "60333148fcd4eba541ebb8813846f77b6acf385d4d8246849dfb99e190f90f5d1b");
+	attested(f, &r, "0x3c3f9563bb32fe3a2c70b55b0fe578f662a8664408009714ecded8fb08043800",
+		 "0xb196bb28a402883b870a671bad2c2a943d6b2f53d784f325ff58974b178cb8ee"
+		 "6af53c2358ba99e761fd2298f50669179f748f3a69320a1d6f7e4c5df93a36681c");
+}
+
+static void signer_attest_must_recover_to_the_wallet(void **state)
+{
+	struct signer_statement all[] = { receipt(), offer(), order() };
+	struct eth_address who = address(PAYER), got;
+	struct fixture *f = *state;
+
+	at_time(AT);
+	open_signer(f);
+	for (size_t i = 0; i < ART_COUNT(all); i++) {
+		struct eth_word digest = signer_statement_digest(&all[i]);
+
+		assert_int_equal(signer_attest(f->signer, &all[i], &f->sig, &f->err), ART_OK);
+		assert_int_equal(keys_recover(f->keys, &digest, &f->sig, &got, &f->err), ART_OK);
+		assert_true(eth_address_equal(&got, &who));
+	}
+}
+
+/* It moves no money: no record, no cap; and payments go on as before. */
+static void signer_attest_must_leave_the_journal_alone(void **state)
+{
+	struct signer_statement all[] = { receipt(), offer(), order() };
+	struct fixture *f = *state;
+
+	f->setup.policy.cap_total = micro(10000);
+	open_signer(f);
+	at_time(AT);
+	open_signer(f);
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(signer_attest(f->signer, &all[i % 3], &f->sig, &f->err), ART_OK);
+	assert_int_equal(signatures(f), 0);
+	at_time(NOW);
+	open_signer(f);
+	assert_int_equal(pay(f, 10000, 1), ART_OK);
+	says(f, pay(f, 1, 2), ART_LIMIT, "for all payments");
+	assert_int_equal(signatures(f), 1);
+}
+
+static void signer_attest_must_refuse_when_frozen_locked_or_remote(void **state)
+{
+	struct signer_statement s = order();
+	static const struct eth_signature none;
+	struct fixture *f = *state;
+
+	at_time(AT);
+	start(f);
+	says(f, signer_attest(f->signer, &s, &f->sig, &f->err), ART_REFUSED, "locked");
+	assert_int_equal(unlock(f), ART_OK);
+	assert_int_equal(signer_freeze(f->setup.state_dir, true, &f->err), ART_OK);
+	memset(&f->sig, 0, sizeof(f->sig));
+	says(f, signer_attest(f->signer, &s, &f->sig, &f->err), ART_REFUSED, "frozen");
+	assert_memory_equal(&f->sig, &none, sizeof(none));
+	assert_int_equal(signer_freeze(f->setup.state_dir, false, &f->err), ART_OK);
+	assert_int_equal(signer_attest(f->signer, &s, &f->sig, &f->err), ART_OK);
+
+	f->setup.is_remote = true;
+	f->setup.remote = address(PAYER);
+	f->setup.keystore[0] = 0;
+	start(f);
+	assert_int_equal(unlock(f), ART_OK);
+	says(f, signer_attest(f->signer, &s, &f->sig, &f->err), ART_UNSUPPORTED, "remote");
+	f->setup.is_remote = false;
+	snprintf(f->setup.keystore, SIGNER_PATH_MAX, "%s/key.json", f->dir);
+}
+
+static void refuses(struct fixture *f, const struct signer_statement *s, const char *member)
+{
+	char part[64];
+
+	snprintf(part, sizeof(part), "its %s is malformed", member);
+	says(f, signer_attest(f->signer, s, &f->sig, &f->err), ART_INVALID, part);
+}
+
+/* Each member of each kind, spoilt in turn: a text of the union's @kind at @member. */
+static void signer_attest_must_refuse_malformed_statements(void **state)
+{
+#define TEXT(kind, m) offsetof(struct signer_statement, kind.m), sizeof(((struct signer_statement *)0)->kind.m)
+	static const struct {
+		enum signer_statement_kind kind;
+		size_t at, size;
+		const char *member;
+		const char *bad[6];
+	} rows[] = {
+		{ STATEMENT_RECEIPT, TEXT(receipt, network), "network", { "", "Base Sepolia", "eip155:84532\n" } },
+		{ STATEMENT_RECEIPT, TEXT(receipt, resource_url), "resourceUrl",
+		  { "", "http://a b", "http://a/\x1b[2J", "http://a/\xff", "http://a/\xe2\x80\xae" } },
+		{ STATEMENT_RECEIPT, TEXT(receipt, payer), "payer",
+		  { "", "0x", "9965507D1a55bcC2695C58ba16FB37d819B0A4dc", "0x9965507d1a55bcC2695C58ba16FB37d819B0A4dc" } },
+		{ STATEMENT_RECEIPT, TEXT(receipt, transaction), "transaction", { "0x", "0x12", "none" } },
+		{ STATEMENT_OFFER, TEXT(offer, resource_url), "resourceUrl", { "", "\t" } },
+		{ STATEMENT_OFFER, TEXT(offer, scheme), "scheme", { "", "Exact", "exact " } },
+		{ STATEMENT_OFFER, TEXT(offer, network), "network", { "", "eip155 1" } },
+		{ STATEMENT_OFFER, TEXT(offer, asset), "asset", { "", "USDC" } },
+		{ STATEMENT_OFFER, TEXT(offer, pay_to), "payTo", { "", "0x3C44" } },
+		{ STATEMENT_OFFER, TEXT(offer, amount), "amount", { "", "-1", "1.5", "010", "1e4", "0x10" } },
+		{ STATEMENT_ORDER, TEXT(order, experiment_id), "experimentId", { "", "a/b", "../x", "e\xc3\xa4" } },
+		{ STATEMENT_ORDER, TEXT(order, state), "state", { "", "COMPLETED", "not ok" } },
+		{ STATEMENT_ORDER, TEXT(order, val_bpb), "valBpb", { "nan", "inf", "-1", "1.0 ", "one" } },
+		{ STATEMENT_ORDER, TEXT(order, payer), "payer", { "alice", "0x" } },
+	};
+	struct fixture *f = *state;
+
+	at_time(AT);
+	open_signer(f);
+	for (size_t i = 0; i < ART_COUNT(rows); i++) {
+		const struct signer_statement whole = rows[i].kind == STATEMENT_RECEIPT ? receipt()
+						      : rows[i].kind == STATEMENT_OFFER ? offer()
+											: order();
+		struct signer_statement s = whole;
+
+		for (size_t k = 0; k < ART_COUNT(rows[i].bad) && rows[i].bad[k]; k++) {
+			s = whole;
+			assert_true(art_copy((char *)&s + rows[i].at, rows[i].size, rows[i].bad[k]));
+			refuses(f, &s, rows[i].member);
+		}
+		s = whole;
+		memset((char *)&s + rows[i].at, 'a', rows[i].size); /* no end */
+		refuses(f, &s, rows[i].member);
+		assert_int_equal(signer_attest(f->signer, &whole, &f->sig, &f->err), ART_OK);
+	}
+#undef TEXT
+}
+
+static void signer_attest_must_refuse_times_that_cannot_be(void **state)
+{
+	struct signer_statement r = receipt(), o = offer(), done = order(), odd = order();
+	struct fixture *f = *state;
+	static const int64_t not_past[] = { 0, -1, INT64_MIN, AT + 601, INT64_MAX };
+	static const int64_t not_soon[] = { 0, AT, AT - 1, INT64_MIN, AT + 30 * 86400 + 1, INT64_MAX };
+
+	at_time(AT);
+	open_signer(f);
+	for (size_t i = 0; i < ART_COUNT(not_past); i++) {
+		r.receipt.issued_at = done.order.finished_at = not_past[i];
+		refuses(f, &r, "issuedAt");
+		refuses(f, &done, "finishedAt");
+	}
+	for (size_t i = 0; i < ART_COUNT(not_soon); i++) {
+		o.offer.valid_until = not_soon[i];
+		refuses(f, &o, "validUntil");
+	}
+	r.receipt.issued_at = AT + 600;
+	o.offer.valid_until = AT + 30 * 86400;
+	assert_int_equal(signer_attest(f->signer, &r, &f->sig, &f->err), ART_OK);
+	assert_int_equal(signer_attest(f->signer, &o, &f->sig, &f->err), ART_OK);
+	odd.kind = (enum signer_statement_kind)3;
+	says(f, signer_attest(f->signer, &odd, &f->sig, &f->err), ART_INVALID, "that kind of statement");
+	assert_int_equal(pay(f, 1, 1), ART_INVALID); /* its window is over: nothing else was loosened */
+}
+
 /* ---- passwords --------------------------------------------------------------------------------- */
 
 static void signer_unlock_must_refuse_a_wrong_password_and_take_the_right_one_then(void **state)
@@ -1296,6 +1536,12 @@ int main(int argc, char **argv)
 		T(signer_transact_must_sign_access_lists_and_long_data_as_they_are),
 		T(signer_transact_must_refuse_what_it_does_not_know),
 		T(signer_transact_must_keep_the_fee_ceiling),
+		T(signer_attest_must_sign_as_the_reference_does),
+		T(signer_attest_must_recover_to_the_wallet),
+		T(signer_attest_must_leave_the_journal_alone),
+		T(signer_attest_must_refuse_when_frozen_locked_or_remote),
+		T(signer_attest_must_refuse_malformed_statements),
+		T(signer_attest_must_refuse_times_that_cannot_be),
 		T(signer_unlock_must_refuse_a_wrong_password_and_take_the_right_one_then),
 		T(signer_unlock_must_say_what_is_wrong_with_the_keystore),
 		T(signer_unlock_must_take_the_password_from_a_descriptor),
