@@ -42,6 +42,7 @@ struct job {
 	bool reaped, hard;
 	int64_t log_max;
 	struct art_buf *capture;
+	char *launcher;
 	void (*line)(void *arg, bool side, const char *text);
 	void *arg;
 	struct job_result result;
@@ -184,6 +185,7 @@ enum art_status job_open(struct job **out, const struct job_spec *spec, struct a
 	j->pidfd = -1;
 	j->log_max = spec->log_max;
 	j->capture = spec->capture;
+	j->launcher = spec->launcher ? art_strdup(spec->launcher) : NULL;
 	j->line = spec->line;
 	j->arg = spec->arg;
 	st = open_file(&j->log.file, spec->log_path, err);
@@ -207,7 +209,7 @@ enum art_status job_open(struct job **out, const struct job_spec *spec, struct a
 	close_fd(&s.log);
 	close_fd(&s.side);
 	if (!st) {
-		j->pid_started = job_tree_started(j->pid);
+		j->pid_started = job_tree_birth(j->pid);
 		j->pidfd = pidfd_open(j->pid, 0);
 		if (j->pidfd < 0)
 			st = art_fail_errno(err, "watch process %d", (int)j->pid);
@@ -364,7 +366,7 @@ static void note_end(struct job *j, int status, const struct rusage *ru)
 		r->exit_code = WEXITSTATUS(status);
 	}
 	/* Whoever killed the launcher first would be left to us. */
-	job_tree_kill_strays(j->pid_started);
+	job_tree_kill_strays(j->pid_started, j->launcher);
 }
 
 bool job_pump(struct job *j)
@@ -450,6 +452,7 @@ void job_close(struct job *j)
 	close_fd(&j->side.fd);
 	close_fd(&j->log.file);
 	close_fd(&j->side.file);
+	free(j->launcher);
 	free(j);
 }
 

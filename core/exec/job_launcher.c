@@ -118,6 +118,7 @@ int job_launcher_main(int argc, char **argv)
 		fprintf(stderr, "artui: __job is for artui's own use\n");
 		return 2;
 	}
+	prctl(PR_SET_NAME, JOB_LAUNCHER_NAME);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);

@@ -27,7 +27,8 @@ struct proc {
 	pid_t pid, ppid;
 	char state;
 	int64_t started;
-	bool mine; /* in the tree that is looked for */
+	bool named; /* a session leader with the launcher's name */
+	bool mine;  /* in the tree that is looked for */
 };
 
 struct procs {
@@ -39,10 +40,11 @@ struct procs {
 static bool proc_read(pid_t pid, struct proc *out)
 {
 	char path[64], text[1024];
-	const char *at;
+	const char *at, *name;
 	char *end;
 	ssize_t n;
 	int fd;
+	long session = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -63,11 +65,17 @@ static bool proc_read(pid_t pid, struct proc *out)
 	out->ppid = (pid_t)strtol(at, &end, 10);
 	/* Field 4 is read; the start time is field 22. */
 	for (int field = 5; field < 22; field++) {
+		long long v;
 		at = end + strspn(end, " ");
-		strtoll(at, &end, 10);
+		v = strtoll(at, &end, 10);
 		if (end == at)
 			return false;
+		if (field == 6)
+			session = (long)v;
 	}
+	name = strchr(text, '(');
+	out->named = session == (long)pid && name &&
+		     !strncmp(name, "(" JOB_LAUNCHER_NAME ")", strlen(JOB_LAUNCHER_NAME) + 2);
 	out->started = strtoll(end, &end, 10);
 	return true;
 }
@@ -117,8 +125,8 @@ static int procs_close(struct procs *ps)
 	return n;
 }
 
-/* A launcher of ours: same program, argv[1] is __job. */
-static bool is_launcher(pid_t pid)
+/* A launcher of ours: the program for it, argv[1] is __job. */
+static bool runs_launcher(pid_t pid, const char *program)
 {
 	char path[64], a[PATH_MAX], b[PATH_MAX], text[PATH_MAX + 64];
 	const char *arg;
@@ -127,7 +135,10 @@ static bool is_launcher(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	n = readlink(path, a, sizeof(a));
-	m = readlink("/proc/self/exe", b, sizeof(b));
+	if (program)
+		m = realpath(program, b) ? (ssize_t)strlen(b) : -1;
+	else
+		m = readlink("/proc/self/exe", b, sizeof(b));
 	if (n <= 0 || n != m || memcmp(a, b, (size_t)n))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
@@ -143,11 +154,25 @@ static bool is_launcher(pid_t pid)
 	return arg < text + n && !strcmp(arg, "__job");
 }
 
+/*
+ * A dead one shows neither program nor arguments, and its end is for its own job to take. By its name alone
+ * nobody living is spared: names can be given to oneself.
+ */
+static bool is_launcher(const struct proc *p, const char *program)
+{
+	struct proc now;
+
+	if (runs_launcher(p->pid, program))
+		return true;
+	return proc_read(p->pid, &now) && strchr("ZX", now.state) && now.named && now.started == p->started;
+}
+
 /* How to choose the roots of a tree. */
 struct choice {
 	pid_t root;     /* its children are chosen */
 	int64_t since;  /* and began at or after this */
-	bool spare;     /* but are no launchers */
+	bool spare;     /* but are no launchers: */
+	const char *launcher;
 };
 
 static int choose(struct procs *ps, const struct choice *c)
@@ -156,7 +181,7 @@ static int choose(struct procs *ps, const struct choice *c)
 	for (size_t i = 0; i < ps->n; i++) {
 		struct proc *p = &ps->p[i];
 		p->mine = p->ppid == c->root && p->pid != c->root && p->started >= c->since &&
-			  !(c->spare && is_launcher(p->pid));
+			  !(c->spare && is_launcher(p, c->launcher));
 	}
 	return procs_close(ps);
 }
@@ -208,6 +233,29 @@ int64_t job_tree_started(pid_t pid)
 	return pid > 0 && proc_read(pid, &p) && !strchr("ZX", p.state) ? p.started : 0;
 }
 
+int64_t job_tree_birth(pid_t pid)
+{
+	struct proc p;
+
+	return pid > 0 && proc_read(pid, &p) ? p.started : 0;
+}
+
+int job_tree_list(pid_t root, pid_t *out, int max)
+{
+	struct choice c = { .root = root };
+	struct procs ps = { 0 };
+	int n = 0;
+
+	if (n < max && job_tree_started(root))
+		out[n++] = root;
+	choose(&ps, &c);
+	for (size_t i = 0; i < ps.n && n < max; i++)
+		if (ps.p[i].mine && !strchr("ZX", ps.p[i].state))
+			out[n++] = ps.p[i].pid;
+	free(ps.p);
+	return n;
+}
+
 int job_tree_kill(pid_t root)
 {
 	struct choice c = { .root = root };
@@ -216,9 +264,9 @@ int job_tree_kill(pid_t root)
 	return tree_kill(&c, &found);
 }
 
-int job_tree_kill_strays(int64_t since)
+int job_tree_kill_strays(int64_t since, const char *launcher)
 {
-	struct choice c = { .root = getpid(), .since = since, .spare = true };
+	struct choice c = { .root = getpid(), .since = since, .spare = true, .launcher = launcher };
 	int found;
 
 	tree_kill(&c, &found);

@@ -278,6 +278,31 @@ static void job_wait_must_obey_cancel(void **state)
 }
 
 /* An engine killed outright: its launcher must end the whole tree. */
+static void job_must_not_take_the_end_of_another(void **state)
+{
+	struct job *j[2] = { NULL, NULL };
+	const char *const scripts[] = { "exit 6", "exit 5" };
+	struct art_err err;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *argv[] = { "/bin/sh", "-c", scripts[i], NULL };
+		struct job_spec spec = { .argv = argv, .env = env, .dir = "/tmp", .log_max = 1000, .time_max_s = 30 };
+		assert_int_equal(job_open(&j[i], &spec, &err), ART_OK);
+	}
+	/* Both have ended before anybody looks. */
+	nap_ms(600);
+	for (int i = 0; i < 2; i++) {
+		int64_t until = art_mono_us() + 5000000;
+		while (!job_pump(j[i]) && art_mono_us() < until)
+			nap_ms(10);
+		assert_int_equal(job_result(j[i])->end, JOB_EXITED);
+		assert_int_equal(job_result(j[i])->exit_code, 6 - i);
+		job_close(j[i]);
+	}
+	nobody_left();
+}
+
 static void job_must_not_outlive_its_engine(void **state)
 {
 	pid_t engine = fork();
@@ -315,6 +340,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(job_must_say_why_it_cannot_start),
 		cmocka_unit_test(job_close_must_end_what_runs),
 		cmocka_unit_test(job_wait_must_obey_cancel),
+		cmocka_unit_test(job_must_not_take_the_end_of_another),
 		cmocka_unit_test(job_must_not_outlive_its_engine),
 	};
 
