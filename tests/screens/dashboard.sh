@@ -8,7 +8,7 @@ resize 120 40
 wait_for "experiment 9, screening"
 screen dashboard-120x40
 resize 40 12
-wait_for "1 Dashboard  2  3"
+wait_for "1 Dashboard 2 3"
 screen dashboard-40x12
 resize 200 60
 wait_for "? Help"

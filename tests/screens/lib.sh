@@ -1,6 +1,7 @@
 # lib.sh - sourced by every screen test: one program in one tmux pane, keys in, screens out.
 #
-#   fixture KIND            a database of mkfixture's for this test alone: $db
+#   fixture KIND            a database of mkfixture's for this test alone: $db; market-KIND: the night,
+#                           and mkmarket's KIND on top of it
 #   start COLS ROWS ARG...  the driver on $db in a pane of that size
 #   start_shell COLS ROWS   a plain shell there instead; then: type_line TEXT
 #   keys KEY... / type TEXT / bytes HEX...   what a person would press, type, or a mouse would send
@@ -34,11 +35,18 @@ fail() {
 
 fixture() {
 	db=$tmp/fixture.db
+	rm -f "$db" "$db-wal" "$db-shm"
 	if [ -n "${FIXTURES:-}" ] && [ -f "$FIXTURES/$1.db" ]; then
 		cp "$FIXTURES/$1.db" "$db"
 	else
-		"$BIN/tests/mkfixture" "$1" "$db" || fail "no fixture $1"
+		make_fixture "$1" "$db" || fail "no fixture $1"
 	fi
+}
+make_fixture() {
+	case $1 in
+	market-*) "$BIN/tests/mkfixture" night "$2" && "$BIN/tests/mkmarket" "${1#market-}" "$2" ;;
+	*) "$BIN/tests/mkfixture" "$1" "$2" ;;
+	esac
 }
 
 pin() { extra="$extra $*"; }

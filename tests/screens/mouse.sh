@@ -9,7 +9,7 @@ press() {
 wheel_down() { bytes 1b 5b 4d 61 "$(printf %x $((33 + $1)))" "$(printf %x $((33 + $2)))"; }
 start 80 24 --mouse
 wait_for "mouse"
-press 22 0
+press 15 0
 wait_for "9 all verdicts"
 press 66 3
 wait_for "val_bpb▲"

@@ -9,7 +9,7 @@ if ! command -v tmux >/dev/null; then
 	echo "SKIP screens: tmux is not installed"
 	exit 0
 fi
-for tool in driver mkfixture; do
+for tool in driver mkfixture mkmarket; do
 	[ -x "$BIN/tests/$tool" ] || { echo "FAIL screens: $BIN/tests/$tool is not built"; exit 1; }
 done
 FIXTURES=$(mktemp -d /tmp/artui-fixtures.XXXXXX) || exit 1
@@ -17,6 +17,10 @@ export FIXTURES
 trap 'rm -rf "$FIXTURES"' EXIT
 for kind in night hostile empty; do
 	"$BIN/tests/mkfixture" $kind "$FIXTURES/$kind.db" || { echo "FAIL screens: fixture $kind"; exit 1; }
+done
+for kind in market hostile dead; do
+	cp "$FIXTURES/night.db" "$FIXTURES/market-$kind.db" && "$BIN/tests/mkmarket" $kind "$FIXTURES/market-$kind.db" ||
+		{ echo "FAIL screens: fixture market-$kind"; exit 1; }
 done
 ok=0 bad=0
 [ $# -gt 0 ] || set -- $(ls tests/screens/*.sh | sed 's|.*/||; s|\.sh$||' | grep -vE '^(run|lib)$')

@@ -328,6 +328,37 @@ static void chart_range_ignores_the_settling_part_once_there_is_more(void **stat
 	assert_false(chart_range(&ch, &lo, &hi));
 }
 
+static void fmt_age_takes_one_unit_and_never_goes_below_nothing(void **state)
+{
+	static const struct {
+		int64_t s;
+		const char *text;
+	} cases[] = {
+		{ -5, "0 s" },	  { 0, "0 s" },	       { 119, "119 s" },       { 120, "2 m" },	   { 7199, "119 m" },
+		{ 7200, "2 h" },  { 172799, "47 h" },  { 172800, "2 d" },      { 40000000, "462 d" },
+	};
+	const struct glyphs *g = glyphs_get(GLYPHS_FULL);
+	char b[FMT_MAX];
+
+	(void)state;
+	art_clock_set_for_test(1700000000000000);
+	for (size_t i = 0; i < ART_COUNT(cases); i++)
+		assert_string_equal(fmt_age(g, 1700000000000000 - cases[i].s * 1000000, b), cases[i].text);
+	assert_string_equal(fmt_age(g, 0, b), g->unknown);
+	art_clock_set_for_test(0);
+}
+
+static void fmt_chain_names_what_it_knows(void **state)
+{
+	const struct glyphs *g = glyphs_get(GLYPHS_FULL);
+	char b[FMT_MAX];
+
+	(void)state;
+	assert_string_equal(fmt_chain(g, 84532, b), "base-sepolia");
+	assert_string_equal(fmt_chain(g, UINT64_MAX, b), "chain 18446744073709551615");
+	assert_string_equal(fmt_chain(g, 0, b), g->unknown);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +378,8 @@ int main(void)
 		cmocka_unit_test(chart_draw_survives_every_small_size),
 		cmocka_unit_test(chart_draw_tells_series_apart_without_colour),
 		cmocka_unit_test(chart_range_ignores_the_settling_part_once_there_is_more),
+		cmocka_unit_test(fmt_age_takes_one_unit_and_never_goes_below_nothing),
+		cmocka_unit_test(fmt_chain_names_what_it_knows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

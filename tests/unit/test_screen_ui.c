@@ -4,6 +4,9 @@
 #define _GNU_SOURCE
 #include "tests/unit/fixture_store.h"
 
+#include "store/agents.h"
+#include "store/sales.h"
+#include "store/workers.h"
 #include "tui/screen/ui.h"
 
 /* A store with a night and the dashboard over it, at 24 x 100. */
@@ -116,6 +119,81 @@ static int64_t wishes(struct face *x, const char *kind)
 
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM wish WHERE kind = '%s'", kind);
 	return number(x->f->path, sql);
+}
+
+/* A worker as its last probe saw it. */
+static int64_t add_worker(struct face *x, const char *name, enum worker_alive alive, const char *price)
+{
+	struct worker_told told = { .source = WORKER_SOURCE_PERSON, .name = name, .matches = true };
+	struct worker_probe p = { .alive = alive, .payable = true, .latency_us = 20000 };
+	char url[128];
+	int64_t id;
+
+	snprintf(url, sizeof(url), "https://%s.example", name);
+	ok(worker_see(x->f->st, url, &told, &id, &err));
+	if (price) {
+		p.priced = true;
+		ok(usdc_parse(price, &p.price, &err));
+		art_copy(p.network, sizeof(p.network), "eip155:84532");
+	}
+	if (alive != WORKER_UNTRIED)
+		ok(worker_probed(x->f->st, id, &p, 0, 0, &err));
+	return id;
+}
+
+static int64_t add_claim(struct face *x, int token, const char *name, const char *claim)
+{
+	struct agent_key key = { .chain_id = 84532, .registry = "0x8004aa0000000000000000000000000000008004" };
+	struct agent_fact facts[2] = { { .key = "name" }, { .key = "best_val_bpb" } };
+	int64_t id;
+
+	snprintf(key.token_id, sizeof(key.token_id), "%d", token);
+	art_copy(facts[0].value, sizeof(facts[0].value), name);
+	art_copy(facts[1].value, sizeof(facts[1].value), claim);
+	ok(agent_see(x->f->st, &key, "8004scan", &id, &err));
+	ok(agent_tell(x->f->st, id, ORIGIN_DOCUMENT, facts, 2, "", &err));
+	return id;
+}
+
+/* What a check of a worker's number by us found. */
+static void verify(struct face *x, int64_t worker, double bpb, const char *class)
+{
+	struct worker_outcome o = { .reproduced = true, .val_bpb = OPT_F64(bpb), .class_text = class };
+
+	ok(worker_ran(x->f->st, worker, &o, &err));
+}
+
+static void fill_market(struct face *x)
+{
+	add_worker(x, "cheap", WORKER_ALIVE, "0.02");
+	add_worker(x, "dear", WORKER_ALIVE, "0.50");
+	add_worker(x, "fresh", WORKER_UNTRIED, NULL);
+	add_worker(x, "gone", WORKER_DEAD, NULL);
+}
+
+/* Row of the canvas that shows @text, -1 none. */
+static int row_of(const struct face *x, const char *text)
+{
+	struct art_buf b;
+	int found = -1;
+
+	art_buf_init(&b, 1 << 20);
+	for (int row = 0; row < x->ui.canvas.rows && found < 0; row++) {
+		art_buf_reset(&b);
+		canvas_row_text(&x->ui.canvas, row, &b);
+		if (b.data && strstr(b.data, text))
+			found = row;
+	}
+	art_buf_destroy(&b);
+	return found;
+}
+
+static struct worker_trust trust_of(struct face *x, int64_t id)
+{
+	struct worker_row w;
+
+	ok(worker_find(x->f->st, id, &w, &err));
+	return w.trust;
 }
 
 static void ui_open_refuses_what_it_cannot_show(void **state)
@@ -248,7 +326,7 @@ static void ui_key_says_what_became_of_a_wish(void **state)
 	engine(x, "running", getpid());
 	open_face(x, NULL);
 	press(x, "p");
-	ok(wish_next(x->f->st, &w, &err));
+	ok(wish_next(x->f->st, ~0u, &w, &err));
 	ok(wish_answer(x->f->st, w.id, false, "the disk is full", &err));
 	ui_stale(&x->ui, TOPIC_WISH);
 	frame(x);
@@ -425,6 +503,8 @@ static void ui_survives_every_size_with_every_panel(void **state)
 	struct face *x = *state;
 
 	fill(x);
+	fill_market(x);
+	add_claim(x, 1, "boaster", "0.0100");
 	open_face(x, NULL);
 	for (int p = 0; p < PANEL_COUNT; p++) {
 		ui_show(&x->ui, (enum panel_id)p);
@@ -444,6 +524,8 @@ static void ui_survives_any_keys(void **state)
 	struct art_rng rng;
 
 	fill(x);
+	fill_market(x);
+	add_claim(x, 1, "boaster", "0.0100");
 	engine(x, "running", getpid());
 	open_face(x, NULL);
 	art_rng_seed(&rng, 5);
@@ -513,6 +595,302 @@ static void screen_once_prints_a_list_whole(void **state)
 	free(text);
 }
 
+static void market_folds_the_dead_and_says_how_many(void **state)
+{
+	struct face *x = *state;
+
+	fill_market(x);
+	open_face(x, "market");
+
+	must_show(x, "2 alive, 1 untried, 1 dead");
+	must_show(x, "1 dead: d shows them");
+	must_show(x, "fresh");
+	assert_int_equal(row_of(x, "gone"), -1);
+	press(x, "d");
+	assert_true(row_of(x, "gone") > 0);
+	assert_false(shows(x, "d shows them"));
+}
+
+static void market_sorts_filters_and_shows_what_filters(void **state)
+{
+	struct face *x = *state;
+
+	fill_market(x);
+	open_face(x, "market");
+	press(x, "s");
+	must_show(x, "USDC▲");
+	assert_true(row_of(x, "cheap") < row_of(x, "dear"));
+	press(x, "S");
+	must_show(x, "by price, reversed");
+	assert_true(row_of(x, "dear") < row_of(x, "cheap"));
+	press(x, "/cheap\n");
+	must_show(x, "matching \"cheap\"");
+	assert_int_equal(row_of(x, "dear"), -1);
+	press(x, "c");
+	must_show(x, "base-sepolia only");
+	press(x, "c");
+	key(x, BIND_ESC);
+	assert_true(row_of(x, "dear") > 0);
+}
+
+static void market_tells_of_sources_and_of_one_that_fails(void **state)
+{
+	struct face *x = *state;
+	struct source_row good = { .name = "8004scan" }, bad = { .name = "bazaar", .failures = 2 };
+	struct source_row now = { .name = "discovery", .cursor = "8004scan, page 2" };
+
+	good.ok_at = bad.ok_at = art_now_us() - 300000000ll;
+	art_copy(bad.error, sizeof(bad.error), "HTTP 503");
+	now.asked_at = art_now_us();
+	open_face(x, "market");
+	must_show(x, "no source asked yet");
+	ok(source_set(x->f->st, &good, &err));
+	ok(source_set(x->f->st, &bad, &err));
+	ok(source_set(x->f->st, &now, &err));
+	ui_stale(&x->ui, TOPIC_AGENT);
+	frame(x);
+	must_show(x, "● asking: 8004scan, page 2  sources  8004scan 5 m  !bazaar 5 m");
+	must_show(x, "! bazaar: HTTP 503");
+	now.ok_at = art_now_us();
+	ok(source_set(x->f->st, &now, &err));
+	ui_stale(&x->ui, TOPIC_AGENT);
+	frame(x);
+	assert_false(shows(x, "asking"));
+	assert_false(shows(x, "discovery"));
+}
+
+static void market_sorts_by_a_click_on_a_heading(void **state)
+{
+	struct face *x = *state;
+
+	fill_market(x);
+	open_face(x, "market");
+	ui_click(&x->ui, 4, 3, false); /* "worker": the name */
+	frame(x);
+	must_show(x, "worker▲");
+	ui_click(&x->ui, 4, 3, false);
+	frame(x);
+	must_show(x, "worker▼");
+	assert_true(row_of(x, "fresh") < row_of(x, "cheap"));
+	ui_click(&x->ui, 5, 3, true); /* twice on the first row */
+	frame(x);
+	must_show(x, "Measured by our probes");
+}
+
+static void market_asks_for_discovery_and_for_a_probe(void **state)
+{
+	struct face *x = *state;
+	int64_t id;
+
+	fill_market(x);
+	id = add_worker(x, "zz", WORKER_ALIVE, "0.60");
+	open_face(x, "market");
+	press(x, "/zz\n");
+	press(x, "r");
+	assert_int_equal(wishes(x, "discover"), 1);
+	press(x, "v");
+	assert_int_equal(wishes(x, "probe"), 1);
+	assert_int_equal(number(x->f->path, "SELECT target FROM wish WHERE kind = 'probe'"), id);
+}
+
+static void market_bans_only_after_yes(void **state)
+{
+	struct face *x = *state;
+	int64_t id = add_worker(x, "cheat", WORKER_ALIVE, "0.02");
+
+	open_face(x, "market");
+	press(x, "B");
+	must_show(x, "\"cheat\"? y/N");
+	press(x, "\n");
+	assert_false(trust_of(x, id).banned);
+	press(x, "Bn");
+	assert_false(trust_of(x, id).banned);
+	press(x, "By");
+	assert_true(trust_of(x, id).banned);
+	must_show(x, "banned");
+	press(x, "B");
+	assert_false(trust_of(x, id).banned);
+}
+
+static void market_pins_and_releases_at_once(void **state)
+{
+	struct face *x = *state;
+	struct worker_probe dead = { .alive = WORKER_DEAD, .error = "no answer" };
+	int64_t id = add_worker(x, "shaky", WORKER_ALIVE, "0.02");
+
+	open_face(x, "market");
+	press(x, "P");
+	assert_true(trust_of(x, id).pinned);
+	press(x, "P");
+	assert_false(trust_of(x, id).pinned);
+	press(x, "R");
+	must_show(x, "in no quarantine");
+	ok(worker_probed(x->f->st, id, &dead, 3, art_now_us() + 60000000, &err));
+	ui_stale(&x->ui, TOPIC_WORKER);
+	press(x, "dR");
+	assert_int_equal(trust_of(x, id).quarantine_until, 0);
+}
+
+static void market_opens_one_with_all_that_is_known(void **state)
+{
+	struct face *x = *state;
+
+	fill_market(x);
+	open_face(x, "market");
+	press(x, "/dear\n\n");
+	must_show(x, "Measured by our probes");
+	must_show(x, "0.50 USDC on base-sepolia");
+	press(x, "v");
+	assert_int_equal(wishes(x, "probe"), 1);
+	key(x, BIND_ESC);
+	must_show(x, "matching \"dear\"");
+}
+
+static void market_reads_a_window_of_many(void **state)
+{
+	struct face *x = *state;
+	char name[32];
+
+	ok(store_begin(x->f->st, &err));
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "worker-%03d", i);
+		add_worker(x, name, WORKER_UNTRIED, NULL);
+	}
+	ok(store_commit(x->f->st, &err));
+	open_face(x, "market");
+	press(x, "sss");
+	must_show(x, "by name");
+	must_show(x, "worker-000");
+	press(x, "G");
+	must_show(x, "worker-499");
+	press(x, "g");
+	must_show(x, "worker-000");
+}
+
+static void market_and_worker_write_nothing_when_read_only(void **state)
+{
+	struct face *x = *state;
+	int64_t id = add_worker(x, "cheap", WORKER_ALIVE, "0.02");
+	enum serve_switch now;
+
+	x->opt.read_only = true;
+	open_face(x, "market");
+	press(x, "rvByPR");
+	must_show(x, "read-only");
+	press(x, "8pdo");
+	assert_int_equal(number(x->f->path, "SELECT count(*) FROM wish"), 0);
+	assert_false(trust_of(x, id).banned || trust_of(x, id).pinned);
+	ok(serve_switch_get(x->f->st, "", &now, &err));
+	assert_int_equal(now, SERVE_OPEN);
+}
+
+static void leaderboard_ranks_no_claim_and_no_other_class(void **state)
+{
+	struct face *x = *state;
+	char class[256];
+
+	fill(x);
+	class_text(&x->f->class, class, sizeof(class));
+	verify(x, add_worker(x, "better", WORKER_ALIVE, "0.02"), 1.0500, class);
+	verify(x, add_worker(x, "elsewhere", WORKER_ALIVE, "0.02"), 0.5000, "other 1s gpu");
+	add_claim(x, 1, "boaster", "0.0100");
+	open_face(x, "leaderboard");
+
+	must_show(x, "1  1.0500 verified");
+	must_show(x, "2  1.1000 measured");
+	must_show(x, "   0.5000 verified");
+	must_show(x, "   0.0100 claimed");
+	assert_true(row_of(x, "better") < row_of(x, "own champion"));
+	assert_true(row_of(x, "own champion") < row_of(x, "measured elsewhere"));
+	assert_true(row_of(x, "measured elsewhere") < row_of(x, "0.5000"));
+	assert_true(row_of(x, "0.5000") < row_of(x, "claimed: measured by nobody"));
+	assert_true(row_of(x, "claimed: measured by nobody") < row_of(x, "boaster"));
+}
+
+static void leaderboard_opens_an_agent_and_comes_back(void **state)
+{
+	struct face *x = *state;
+	char name[32], claim[32];
+
+	fill(x);
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "agent-%03d", i);
+		snprintf(claim, sizeof(claim), "%.4f", 1.0 + 0.001 * i);
+		add_claim(x, 1 + i, name, claim);
+	}
+	open_face(x, "leaderboard");
+	press(x, "G");
+	must_show(x, "1.1990 claimed");
+	press(x, "\n");
+	must_show(x, "Agent 200 of base-sepolia");
+	must_show(x, "1.1990 [document");
+	key(x, BIND_ESC);
+	must_show(x, "measured and claimed");
+	press(x, "f");
+	must_show(x, "measured only");
+	assert_false(shows(x, "claimed "));
+}
+
+static void worker_switches_the_whole_or_the_device_under_the_cursor(void **state)
+{
+	struct face *x = *state;
+	struct device_row dev = { .name = "cuda:0", .state = "idle" };
+	struct serve_row serve = { .pid = getpid(), .started_at = 1, .listen = "127.0.0.1:8402", .price = "0.05",
+				   .network = "base", .sandbox = "bubblewrap", .agent_id = -1 };
+	enum serve_switch whole, one;
+
+	ok(device_set(x->f->st, &dev, &err));
+	ok(serve_set(x->f->st, &serve, &err));
+	open_face(x, "worker");
+	must_show(x, "127.0.0.1:8402");
+	press(x, "d");
+	must_show(x, "the worker: draining");
+	ok(serve_switch_get(x->f->st, "", &whole, &err));
+	assert_int_equal(whole, SERVE_DRAINING);
+	press(x, "dGp");
+	must_show(x, "cuda:0: paused");
+	ok(serve_switch_get(x->f->st, "", &whole, &err));
+	ok(serve_switch_get(x->f->st, "cuda:0", &one, &err));
+	assert_int_equal(whole, SERVE_OPEN);
+	assert_int_equal(one, SERVE_PAUSED);
+	press(x, "o");
+	ok(serve_switch_get(x->f->st, "cuda:0", &one, &err));
+	assert_int_equal(one, SERVE_OPEN);
+	assert_int_equal(number(x->f->path, "SELECT count(*) FROM wish"), 0);
+}
+
+static void worker_tells_a_dead_process_from_a_living_one(void **state)
+{
+	struct face *x = *state;
+	struct serve_row serve = { .pid = 0x7ffffff0, .started_at = 1, .listen = "127.0.0.1:8402", .agent_id = 3 };
+
+	open_face(x, "worker");
+	must_show(x, "nothing is sold on this machine");
+	must_show(x, "artui worker serve --price 0.05");
+	ok(serve_set(x->f->st, &serve, &err));
+	ui_stale(&x->ui, TOPIC_ORDER);
+	frame(x);
+	must_show(x, "process 2147483632 is gone");
+	serve.pid = getpid();
+	ok(serve_set(x->f->st, &serve, &err));
+	ui_stale(&x->ui, TOPIC_ORDER);
+	frame(x);
+	assert_false(shows(x, "is gone"));
+	must_show(x, "none: strangers' code runs unconfined");
+}
+
+static void dashboard_counts_the_market(void **state)
+{
+	struct face *x = *state;
+
+	open_face(x, NULL);
+	must_show(x, "market: no worker known");
+	fill_market(x);
+	ui_stale(&x->ui, TOPIC_WORKER);
+	frame(x);
+	must_show(x, "market: 2 of 4 alive, from 0.02 USDC");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, face_setup, face_teardown)
 
 int main(void)
@@ -536,6 +914,21 @@ int main(void)
 		T(ui_detail_shows_runs_faults_and_an_unknown_experiment),
 		T(ui_log_follows_until_one_moves_up),
 		T(ui_board_puts_references_in_score_order),
+		T(market_folds_the_dead_and_says_how_many),
+		T(market_sorts_filters_and_shows_what_filters),
+		T(market_tells_of_sources_and_of_one_that_fails),
+		T(market_sorts_by_a_click_on_a_heading),
+		T(market_asks_for_discovery_and_for_a_probe),
+		T(market_bans_only_after_yes),
+		T(market_pins_and_releases_at_once),
+		T(market_opens_one_with_all_that_is_known),
+		T(market_reads_a_window_of_many),
+		T(market_and_worker_write_nothing_when_read_only),
+		T(leaderboard_ranks_no_claim_and_no_other_class),
+		T(leaderboard_opens_an_agent_and_comes_back),
+		T(worker_switches_the_whole_or_the_device_under_the_cursor),
+		T(worker_tells_a_dead_process_from_a_living_one),
+		T(dashboard_counts_the_market),
 		T(ui_survives_every_size_with_every_panel),
 		T(ui_survives_any_keys),
 		T(ui_copy_takes_the_selected_row),

@@ -10,10 +10,10 @@ static const struct action_entry actions[ACTION_COUNT] = {
 };
 
 struct panel_entry {
-	const char *name, *title;
+	const char *name, *title, *brief;
 };
 static const struct panel_entry panels[PANEL_COUNT] = {
-#define PANEL_ENTRY(id, n, t) [PANEL_##id] = { n, t },
+#define PANEL_ENTRY(id, n, t, b) [PANEL_##id] = { n, t, b },
 	PANEL_LIST(PANEL_ENTRY)
 #undef PANEL_ENTRY
 };
@@ -40,6 +40,12 @@ const char *panel_title(enum panel_id p)
 {
 	ART_BUG_ON((unsigned)p >= PANEL_COUNT);
 	return panels[p].title;
+}
+
+const char *panel_title_short(enum panel_id p)
+{
+	ART_BUG_ON((unsigned)p >= PANEL_COUNT);
+	return panels[p].brief;
 }
 
 const struct action_entry *action_entry(enum action a)

@@ -10,7 +10,7 @@ static const struct glyphs utf8_glyphs = {
 	.unknown = "–", .plus_minus = "±", .sigma = "σ", .more = "…",
 	.rule = "─", .bar = "│",
 	.champion = "★", .kept = "✓", .discarded = "·", .failed = "✗", .live = "●", .idle = "○",
-	.waiting = "◌", .reference = "≡", .info = "·",
+	.waiting = "◌", .reference = "≡", .info = "·", .claimed = "?",
 };
 
 static const struct glyphs ascii_glyphs = {
@@ -18,7 +18,7 @@ static const struct glyphs ascii_glyphs = {
 	.unknown = "-", .plus_minus = "+-", .sigma = "sigma", .more = "~",
 	.rule = "-", .bar = "|",
 	.champion = "*", .kept = "+", .discarded = ".", .failed = "x", .live = "@", .idle = "o",
-	.waiting = ",", .reference = "=", .info = ".",
+	.waiting = ",", .reference = "=", .info = ".", .claimed = "?",
 };
 
 static const struct glyphs console_glyphs = {
@@ -26,7 +26,7 @@ static const struct glyphs console_glyphs = {
 	.unknown = "-", .plus_minus = "±", .sigma = "σ", .more = "~",
 	.rule = "─", .bar = "│",
 	.champion = "*", .kept = "√", .discarded = "·", .failed = "x", .live = "•", .idle = "○",
-	.waiting = "°", .reference = "≡", .info = "·",
+	.waiting = "°", .reference = "≡", .info = "·", .claimed = "?",
 };
 
 const struct glyphs *glyphs_get(enum glyph_set set)
@@ -132,5 +132,43 @@ const char *fmt_date(int64_t at_us, char buf[FMT_MAX])
 
 	if (!local(at_us, &tm) || strftime(buf, FMT_MAX, "%d %b %H:%M", &tm) == 0)
 		snprintf(buf, FMT_MAX, "-- --- --:--");
+	return buf;
+}
+
+const char *fmt_age(const struct glyphs *g, int64_t at_us, char buf[FMT_MAX])
+{
+	int64_t s = (art_now_us() - at_us) / 1000000;
+
+	if (at_us <= 0)
+		snprintf(buf, FMT_MAX, "%s", g->unknown);
+	else if (s < 120)
+		/* clocks of other processes may be a little ahead */
+		snprintf(buf, FMT_MAX, "%d s", s > 0 ? (int)s : 0);
+	else if (s < 7200)
+		snprintf(buf, FMT_MAX, "%d m", (int)(s / 60));
+	else if (s < 48 * 3600)
+		snprintf(buf, FMT_MAX, "%d h", (int)(s / 3600));
+	else
+		snprintf(buf, FMT_MAX, "%lld d", (long long)(s / 86400));
+	return buf;
+}
+
+const char *fmt_chain(const struct glyphs *g, uint64_t chain_id, char buf[FMT_MAX])
+{
+	static const struct {
+		uint64_t id;
+		const char *name;
+	} known[] = { { 1, "ethereum" }, { 8453, "base" }, { 84532, "base-sepolia" }, { 11155111, "sepolia" } };
+
+	for (size_t i = 0; i < ART_COUNT(known); i++) {
+		if (known[i].id == chain_id) {
+			snprintf(buf, FMT_MAX, "%s", known[i].name);
+			return buf;
+		}
+	}
+	if (chain_id)
+		snprintf(buf, FMT_MAX, "chain %llu", (unsigned long long)chain_id);
+	else
+		snprintf(buf, FMT_MAX, "%s", g->unknown);
 	return buf;
 }

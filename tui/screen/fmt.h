@@ -17,7 +17,8 @@ struct glyphs {
 	bool utf8;
 	const char *unknown, *plus_minus, *sigma, *more;
 	const char *rule, *bar;
-	const char *champion, *kept, *discarded, *failed, *live, *idle, *waiting, *reference, *info;
+	const char *champion, *kept, *discarded, *failed, *live, *idle, *waiting, *reference, *info,
+		*claimed;
 };
 const struct glyphs *glyphs_get(enum glyph_set set);
 
@@ -28,5 +29,9 @@ const char *fmt_count(const struct glyphs *g, struct opt_f64 v, char buf[FMT_MAX
 const char *fmt_seconds(const struct glyphs *g, struct opt_f64 s, char buf[FMT_MAX]); /* "45 s" "12 m" "2 h 14 m" "3 d 4 h" */
 const char *fmt_clock(int64_t at_us, char buf[FMT_MAX]); /* "22:10:05", local time */
 const char *fmt_date(int64_t at_us, char buf[FMT_MAX]);  /* "22 Nov 22:10", local time */
+/* How long ago, in one unit: "40 s" "5 m" "3 h" "2 d"; the dash for never. */
+const char *fmt_age(const struct glyphs *g, int64_t at_us, char buf[FMT_MAX]);
+/* "base-sepolia", else "chain 5"; the dash for 0. */
+const char *fmt_chain(const struct glyphs *g, uint64_t chain_id, char buf[FMT_MAX]);
 
 #endif

@@ -249,42 +249,60 @@ void header_draw_line(struct ui *ui, struct rect r)
 
 int workers_rows(const struct ui *ui)
 {
-	return (int)ui->facts.devices.n + 1;
+	return (ui->facts.devices.n > 0 ? (int)ui->facts.devices.n : 1) + 1;
 }
 
+/* The market in one line. */
+static void market_text(const struct ui *ui, char *out, size_t size)
+{
+	const struct worker_counts *m = &ui->facts.market;
+	char price[MONEY_TEXT];
+
+	if (m->known == 0)
+		snprintf(out, size, "market: no worker known; 7 shows it");
+	else if (m->priced)
+		snprintf(out, size, "market: %lld of %lld alive, from %s USDC", (long long)m->alive,
+			 (long long)m->known, usdc_text(m->cheapest, price));
+	else
+		snprintf(out, size, "market: %lld of %lld alive", (long long)m->alive,
+			 (long long)m->known);
+}
+
+static void draw_device(struct ui *ui, struct rect r, int row, const struct device_row *dev, bool roomy)
+{
+	bool busy = !strcmp(dev->state, "busy");
+	char rate[FMT_MAX];
+	int x = 0;
+
+	x += draw_text(&ui->canvas, r, row, 0, busy ? ROLE_LIVE : ROLE_DIM, busy ? ui->g->live : ui->g->idle) + 1;
+	x += draw_field(&ui->canvas, r, row, x, 12, ROLE_TEXT, false, dev->name) + 1;
+	x += draw_field(&ui->canvas, r, row, x, 6, busy ? ROLE_LIVE : ROLE_DIM, false, dev->state) + 1;
+	x += draw_field(&ui->canvas, r, row, x, 6, ROLE_VALUE, true, fmt_count(ui->g, dev->tokens_per_s, rate)) + 1;
+	x += draw_text(&ui->canvas, r, row, x, ROLE_LABEL, "tok/s") + 2;
+	x += draw_text(&ui->canvas, r, row, x, ROLE_GOOD, "own") + 2;
+	if (roomy)
+		draw_field(&ui->canvas, r, row + 1, 2, r.cols - 2, ROLE_DIM, false, dev->detail);
+	else if (x + 8 < r.cols)
+		draw_field(&ui->canvas, r, row, x, r.cols - x, ROLE_DIM, false, dev->detail);
+}
+
+/* The devices here, then the market: of that one line always shows, and devices give way. */
 void workers_draw(struct ui *ui, struct rect r)
 {
 	const struct device_list *d = &ui->facts.devices;
 	bool roomy = r.rows > 2 * (int)d->n + 2 && r.cols < 60;
-	int row = 1;
+	int row = 1, step = roomy ? 2 : 1;
+	char text[96], note[32] = "";
 
 	if (r.rows < 2)
 		return;
-	draw_heading(&ui->canvas, r, 0, "Workers", NULL);
-	for (size_t i = 0; i < d->n && row < r.rows; i++) {
-		const struct device_row *dev = &d->rows[i];
-		bool busy = !strcmp(dev->state, "busy");
-		char rate[FMT_MAX];
-		int x = 0;
-
-		x += draw_text(&ui->canvas, r, row, 0, busy ? ROLE_LIVE : ROLE_DIM,
-			       busy ? ui->g->live : ui->g->idle) + 1;
-		x += draw_field(&ui->canvas, r, row, x, 12, ROLE_TEXT, false, dev->name) + 1;
-		x += draw_field(&ui->canvas, r, row, x, 6, busy ? ROLE_LIVE : ROLE_DIM, false,
-				dev->state) + 1;
-		x += draw_field(&ui->canvas, r, row, x, 6, ROLE_VALUE, true,
-				fmt_count(ui->g, dev->tokens_per_s, rate)) + 1;
-		x += draw_text(&ui->canvas, r, row, x, ROLE_LABEL, "tok/s") + 2;
-		x += draw_text(&ui->canvas, r, row, x, ROLE_GOOD, "own") + 2;
-		row++;
-		if (roomy)
-			draw_field(&ui->canvas, r, row++, 2, r.cols - 2, ROLE_DIM, false, dev->detail);
-		else if (x + 8 < r.cols)
-			draw_field(&ui->canvas, r, row - 1, x, r.cols - x, ROLE_DIM, false, dev->detail);
-	}
-	if (d->n == 0 && row < r.rows)
+	if (1 + step * (int)d->n > r.rows - 1)
+		snprintf(note, sizeof(note), "%zu devices", d->n);
+	draw_heading(&ui->canvas, r, 0, "Workers", note[0] ? note : NULL);
+	for (size_t i = 0; i < d->n && row < r.rows - 1; i++, row += step)
+		draw_device(ui, r, row, &d->rows[i], roomy);
+	if (d->n == 0 && row < r.rows - 1)
 		draw_text(&ui->canvas, r, row++, 2, ROLE_DIM, "no device seen: none until an engine has run");
-	if (row < r.rows)
-		draw_field(&ui->canvas, r, row, 2, r.cols - 2, ROLE_DIM, false,
-			   "paid workers and a wallet: not in this version");
+	market_text(ui, text, sizeof(text));
+	draw_field(&ui->canvas, r, row, 2, r.cols - 2, ROLE_DIM, false, text);
 }

@@ -183,7 +183,7 @@ static int64_t dashboard_height(struct ui *ui, void *data)
 
 const struct panel_ops panel_dashboard = {
 	.topics = TOPIC_EXPERIMENT | TOPIC_EVENT | TOPIC_DEVICE | TOPIC_REFERENCE | TOPIC_ENGINE |
-		  TOPIC_WISH,
+		  TOPIC_WISH | TOPIC_WORKER,
 	.view = LAYOUT_DASHBOARD,
 	.open = dashboard_open,
 	.close = dashboard_close,

@@ -11,17 +11,10 @@
 #include <string.h>
 
 #include "store/recipe.h"
+#include "tui/screen/view_doc.h"
 
-#define DOC_TEXT 512      /* bytes of a line */
-#define DOC_MAX 4000      /* lines */
 #define DIFF_MAX (2u << 20)
 #define LOG_TAIL_LINES 40
-
-struct doc_line {
-	enum theme_role role;
-	bool heading;
-	char text[DOC_TEXT];
-};
 
 struct curve {
 	struct run_row run;
@@ -40,10 +33,7 @@ struct detail {
 	struct art_buf knobs, diff; /* of the recipe against the parent's */
 	int64_t diffed;        /* experiment the diff is of, 0 none */
 	char tail[LOG_TAIL_MAX];
-	struct doc_line *lines;
-	int n, width;
-	struct list list;      /* sel is the top line */
-	char match[64];
+	struct doc doc;
 };
 
 static void *detail_open(struct ui *ui)
@@ -63,7 +53,7 @@ static void detail_close(void *data)
 	run_list_destroy(&d->runs);
 	art_buf_destroy(&d->knobs);
 	art_buf_destroy(&d->diff);
-	free(d->lines);
+	doc_destroy(&d->doc);
 	free(d);
 }
 
@@ -72,7 +62,7 @@ void detail_show(void *data, int64_t experiment_id)
 	struct detail *d = data;
 
 	d->id = experiment_id;
-	d->list.sel = d->list.top = 0;
+	d->doc.list.sel = d->doc.list.top = 0;
 	d->diffed = 0;
 	d->found = false;
 }
@@ -230,58 +220,6 @@ static enum art_status load_live(struct ui *ui, struct detail *d, struct art_err
 
 /* ---- the document ----------------------------------------------------------------------------------- */
 
-static struct doc_line *add_line(struct detail *d, enum theme_role role, const char *text)
-{
-	struct doc_line *l;
-
-	if (d->n >= DOC_MAX)
-		return &d->lines[DOC_MAX - 1];
-	l = &d->lines[d->n++];
-	l->role = role;
-	l->heading = false;
-	art_text_clean(l->text, sizeof(l->text), text, strlen(text), false);
-	return l;
-}
-
-static void add_heading(struct detail *d, const char *text)
-{
-	if (d->n > 0)
-		add_line(d, ROLE_TEXT, "");
-	add_line(d, ROLE_HEADING, text)->heading = true;
-}
-
-/* @label, then @text broken between words to the width, indented under itself. */
-static void add_wrapped(struct detail *d, enum theme_role role, const char *label, const char *text)
-{
-	char clean[1024], line[DOC_TEXT];
-	const char *p = clean;
-	int indent = 10, room = d->width - indent - 1;
-
-	art_text_clean(clean, sizeof(clean), text, strlen(text), false);
-	if (room < 20) {
-		indent = 0;
-		room = d->width - 1;
-	}
-	do {
-		int used;
-		size_t n = art_text_clip(p, room > 1 ? room : 1, &used), cut = n;
-
-		if (p[n]) {
-			while (cut > 0 && p[cut] != ' ')
-				cut--;
-			if (cut == 0)
-				cut = n;
-		}
-		if (cut == 0)
-			break;
-		snprintf(line, sizeof(line), "%-*s%.*s", indent, p == clean && indent ? label : "", (int)cut,
-			 p);
-		add_line(d, role, line);
-		p += cut;
-		p += strspn(p, " ");
-	} while (*p);
-}
-
 static void add_verdict(struct ui *ui, struct detail *d)
 {
 	const struct experiment_row *e = &d->row;
@@ -291,16 +229,16 @@ static void add_verdict(struct ui *ui, struct detail *d)
 
 	snprintf(text, sizeof(text), "%s %s%s", verdict_glyph(g, e->verdict, champion),
 		 champion ? "champion, " : "", verdict_text(e->verdict));
-	add_wrapped(d, verdict_role(e->verdict, champion), "verdict", text);
+	doc_wrapped(&d->doc, verdict_role(e->verdict, champion), "verdict", text);
 	if (e->reason[0])
-		add_wrapped(d, ROLE_TEXT, "why", e->reason);
+		doc_wrapped(&d->doc, ROLE_TEXT, "why", e->reason);
 	if (e->val_bpb.known) {
 		snprintf(text, sizeof(text), "%s %s, n %lld", fmt_bpb(g, e->val_bpb, bpb),
 			 fmt_half(g, e->lo, e->hi, half), (long long)e->n);
 		if (e->lo.known && e->hi.known)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), ", 95 %% in %s to %s",
 				 fmt_bpb(g, e->lo, lo), fmt_bpb(g, e->hi, hi));
-		add_wrapped(d, ROLE_VALUE, ui->facts.board.has_class ? ui->facts.board.class.metric
+		doc_wrapped(&d->doc, ROLE_VALUE, ui->facts.board.has_class ? ui->facts.board.class.metric
 								     : "value", text);
 	}
 	if (d->has_parent) {
@@ -308,12 +246,12 @@ static void add_verdict(struct ui *ui, struct detail *d)
 		if (d->parent.val_bpb.known && e->val_bpb.known)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), ", %s: %+.4f",
 				 fmt_bpb(g, d->parent.val_bpb, bpb), e->val_bpb.v - d->parent.val_bpb.v);
-		add_wrapped(d, ROLE_TEXT, "against", text);
+		doc_wrapped(&d->doc, ROLE_TEXT, "against", text);
 	}
 	if (e->p_false_keep.known && e->verdict == VERDICT_KEPT) {
 		snprintf(text, sizeof(text), "%.1f %% had there been no effect",
 			 100 * e->p_false_keep.v);
-		add_wrapped(d, ROLE_TEXT, "by chance", text);
+		doc_wrapped(&d->doc, ROLE_TEXT, "by chance", text);
 	}
 }
 
@@ -326,11 +264,11 @@ static void add_origin(struct ui *ui, struct detail *d)
 		 e->night_id ? "" : ", imported", fmt_date(e->created_at, when), (long long)e->runs,
 		 e->runs == 1 ? "" : "s", e->seconds > 0 ? ", " : "",
 		 e->seconds > 0 ? fmt_seconds(ui->g, OPT_F64(e->seconds), took) : "");
-	add_wrapped(d, ROLE_TEXT, "by", text);
+	doc_wrapped(&d->doc, ROLE_TEXT, "by", text);
 	if (e->idea[0])
-		add_wrapped(d, ROLE_TEXT, "idea", e->idea);
+		doc_wrapped(&d->doc, ROLE_TEXT, "idea", e->idea);
 	snprintf(text, sizeof(text), "%.16s", e->recipe_sha256);
-	add_wrapped(d, ROLE_DIM, "recipe", text);
+	doc_wrapped(&d->doc, ROLE_DIM, "recipe", text);
 }
 
 static enum theme_role run_role(const struct run_row *r)
@@ -361,7 +299,7 @@ static void run_line(struct detail *d, enum theme_role role, const char *idx, co
 		     const char *rate, const char *mfu)
 {
 	char text[DOC_TEXT];
-	int room = d->width - 1;
+	int room = d->doc.width - 1;
 
 	snprintf(text, sizeof(text), "%2s %-8s %-10s %8s", idx, purpose, state, bpb);
 	if (room >= 41)
@@ -372,7 +310,7 @@ static void run_line(struct detail *d, enum theme_role role, const char *idx, co
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %7s", tokens);
 	if (room >= 65)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %7s", mfu);
-	add_line(d, role, text);
+	doc_line(&d->doc, role, text);
 }
 
 static void add_run(struct ui *ui, struct detail *d, const struct run_row *r)
@@ -398,14 +336,14 @@ static void add_run(struct ui *ui, struct detail *d, const struct run_row *r)
 		 r->throttled && r->fault ? "; " : "", run_fault_text(r->fault),
 		 r->fault && r->error[0] ? ": " : "", r->error);
 	if (text[0])
-		add_wrapped(d, run_role(r), "", text);
+		doc_wrapped(&d->doc, run_role(r), "", text);
 }
 
 static void add_runs(struct ui *ui, struct detail *d)
 {
-	add_heading(d, "Runs");
+	doc_heading(&d->doc, "Runs");
 	if (d->runs.n == 0) {
-		add_line(d, ROLE_DIM, "none yet");
+		doc_line(&d->doc, ROLE_DIM, "none yet");
 		return;
 	}
 	run_line(d, ROLE_COLUMN, "", "for", "state", "val_bpb", "time", "tokens", "tok/s", "mfu");
@@ -428,7 +366,7 @@ static void add_text(struct detail *d, const char *text, bool is_diff)
 		else if (is_diff && *text == '@')
 			role = ROLE_LABEL;
 		snprintf(line, sizeof(line), "%.*s", n < DOC_TEXT ? (int)n : DOC_TEXT - 1, text);
-		add_line(d, role, line);
+		doc_line(&d->doc, role, line);
 		text += n + (text[n] == '\n');
 	}
 }
@@ -444,7 +382,7 @@ static void add_tail(struct detail *d)
 		p--;
 		lines += p > d->tail && p[-1] == '\n';
 	}
-	add_heading(d, "Log of the last run");
+	doc_heading(&d->doc, "Log of the last run");
 	add_text(d, p, false);
 }
 
@@ -455,19 +393,16 @@ static bool beside(const struct ui *ui)
 
 static void build(struct ui *ui, struct detail *d)
 {
-	if (!d->lines)
-		d->lines = art_alloc(DOC_MAX, sizeof(*d->lines));
-	d->n = 0;
-	d->width = ui->layout.area[AREA_BODY].cols;
+	doc_begin(&d->doc, ui->layout.area[AREA_BODY].cols, 10);
 	add_verdict(ui, d);
 	add_origin(ui, d);
 	if (d->knobs.len > 0) {
-		add_heading(d, "Change");
+		doc_heading(&d->doc, "Change");
 		add_text(d, d->knobs.data, false);
 	}
 	add_runs(ui, d);
 	if (d->diff.len > 0) {
-		add_heading(d, "Recipe against its parent");
+		doc_heading(&d->doc, "Recipe against its parent");
 		add_text(d, d->diff.data, true);
 	}
 	if (!beside(ui))
@@ -493,11 +428,10 @@ static enum art_status detail_refresh(struct ui *ui, void *data, unsigned what, 
 		rc = load_live(ui, d, err);
 	if (rc != ART_OK)
 		return rc;
-	if (d->found && (fresh || (what & TOPIC_CURVE) || !d->lines ||
-			 d->width != ui->layout.area[AREA_BODY].cols))
+	if (d->found && (fresh || (what & TOPIC_CURVE) || !d->doc.lines ||
+			 d->doc.width != ui->layout.area[AREA_BODY].cols))
 		build(ui, d);
-	d->list.n = d->n > visible(ui) ? d->n - visible(ui) + 1 : 1;
-	list_resize(&d->list, d->list.n, 1);
+	doc_fit(&d->doc, visible(ui));
 	return ART_OK;
 }
 
@@ -561,49 +495,11 @@ static void draw_tail(struct ui *ui, struct detail *d, struct rect r)
 		draw_text(&ui->canvas, r, 1, 1, ROLE_DIM, "empty");
 }
 
-static void draw_match(struct ui *ui, struct rect r, int row, const char *text, const char *match)
-{
-	size_t at = 0;
-
-	if (!match[0])
-		return;
-	for (; text[at]; at++) {
-		char head[DOC_TEXT];
-
-		if (((unsigned char)text[at] & 0xc0) == 0x80 || strlen(text + at) < strlen(match))
-			continue;
-		snprintf(head, sizeof(head), "%.*s", (int)strlen(match), text + at);
-		if (!text_matches(head, match))
-			continue;
-		snprintf(head, sizeof(head), "%.*s", (int)at, text);
-		draw_role(&ui->canvas, r, row, 1 + art_text_columns(head), art_text_columns(match),
-			  ROLE_MATCH);
-		at += strlen(match) - 1;
-	}
-}
-
-static void draw_document(struct ui *ui, struct detail *d, struct rect r)
-{
-	char title[TITLE_MAX + 32], note[80] = "";
-
-	snprintf(title, sizeof(title), "#%lld %s", (long long)d->row.id, d->row.title);
-	if (d->n > r.rows - 1)
-		snprintf(note, sizeof(note), "%lld-%lld of %d", (long long)d->list.sel + 1,
-			 (long long)(d->list.sel + r.rows - 1 < d->n ? d->list.sel + r.rows - 1 : d->n),
-			 d->n);
-	draw_heading(&ui->canvas, r, 0, title, note[0] ? note : NULL);
-	for (int i = 0; i < r.rows - 1 && d->list.sel + i < d->n; i++) {
-		const struct doc_line *l = &d->lines[d->list.sel + i];
-
-		draw_field(&ui->canvas, r, i + 1, 1, r.cols - 1, l->role, false, l->text);
-		draw_match(ui, r, i + 1, l->text, d->match);
-	}
-}
-
 static void detail_draw(struct ui *ui, void *data)
 {
 	struct detail *d = data;
 	struct rect body = ui->layout.area[AREA_BODY], curve = ui->layout.area[AREA_CURVE];
+	char title[TITLE_MAX + 32];
 
 	if (!d->found) {
 		draw_heading(&ui->canvas, body, 0, "Detail", NULL);
@@ -625,7 +521,8 @@ static void detail_draw(struct ui *ui, void *data)
 	}
 	if (!rect_empty(curve))
 		draw_curve(ui, d, curve);
-	draw_document(ui, d, body);
+	snprintf(title, sizeof(title), "#%lld %s", (long long)d->row.id, d->row.title);
+	doc_draw(ui, &d->doc, body, title);
 	draw_gap(&ui->canvas, ui->layout.area[AREA_CURVE]);
 }
 
@@ -644,44 +541,15 @@ static void neighbour(struct ui *ui, struct detail *d, bool following)
 		       (long long)d->id);
 }
 
-static void jump(struct ui *ui, struct detail *d, int step)
-{
-	if (!d->match[0]) {
-		ui_say(ui, ROLE_DIM, "type / and what to search");
-		return;
-	}
-	for (int64_t i = d->list.sel + step; i >= 0 && i < d->n; i += step) {
-		if (text_matches(d->lines[i].text, d->match)) {
-			list_select(&d->list, i, 1);
-			return;
-		}
-	}
-	ui_say(ui, ROLE_DIM, "no further match");
-}
-
 static bool detail_act(struct ui *ui, void *data, enum action a)
 {
 	struct detail *d = data;
-	int64_t page = visible(ui);
 
 	if (a == ACTION_FOLLOWING || a == ACTION_PRECEDING) {
 		neighbour(ui, d, a == ACTION_FOLLOWING);
 		return true;
 	}
-	if (a == ACTION_NEXT || a == ACTION_PREVIOUS) {
-		jump(ui, d, a == ACTION_NEXT ? 1 : -1);
-		return true;
-	}
-	if (a == ACTION_HALF_DOWN || a == ACTION_HALF_UP)
-		page /= 2;
-	if (a == ACTION_PAGE_UP || a == ACTION_HALF_UP)
-		page = -page;
-	if (a == ACTION_PAGE_DOWN || a == ACTION_PAGE_UP || a == ACTION_HALF_DOWN ||
-	    a == ACTION_HALF_UP) {
-		list_select(&d->list, d->list.sel + page, 1);
-		return true;
-	}
-	return list_act(&d->list, a, 1);
+	return doc_act(ui, &d->doc, a, visible(ui));
 }
 
 static void detail_filter(struct ui *ui, void *data, const char *text)
@@ -689,18 +557,12 @@ static void detail_filter(struct ui *ui, void *data, const char *text)
 	struct detail *d = data;
 
 	(void)ui;
-	art_copy(d->match, sizeof(d->match), text);
-	for (int64_t i = d->list.sel; text[0] && i < d->n; i++) {
-		if (text_matches(d->lines[i].text, text)) {
-			list_select(&d->list, i, 1);
-			return;
-		}
-	}
+	doc_find(&d->doc, text);
 }
 
 static const char *detail_filter_text(void *data)
 {
-	return ((struct detail *)data)->match;
+	return ((struct detail *)data)->doc.match;
 }
 
 static int64_t detail_experiment(struct ui *ui, void *data)
@@ -716,10 +578,7 @@ static void detail_copy(struct ui *ui, void *data, struct art_buf *b)
 	struct detail *d = data;
 
 	(void)ui;
-	for (int i = 0; i < d->n; i++) {
-		if (art_buf_printf(b, "%s\n", d->lines[i].text) != ART_OK)
-			return;
-	}
+	doc_copy(&d->doc, b);
 }
 
 static int64_t detail_height(struct ui *ui, void *data)
@@ -727,7 +586,7 @@ static int64_t detail_height(struct ui *ui, void *data)
 	struct detail *d = data;
 
 	(void)ui;
-	return d->n + 28;
+	return d->doc.n + 28;
 }
 
 const struct panel_ops panel_detail = {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP_LINES 96
+#define HELP_LINES 160
 
 struct help_line {
 	char keys[40];
@@ -72,14 +72,15 @@ static void add(struct help *h, enum theme_role role, const char *keys, const ch
 
 static void where_text(unsigned where, char *out, size_t size)
 {
+	bool but = where != IN_ALL && __builtin_popcount(where) > PANEL_COUNT / 2 + 1;
+
 	out[0] = '\0';
-	if (where == IN_ALL)
-		return;
-	for (int p = 0; p < PANEL_COUNT; p++) {
+	for (int p = 0; p < PANEL_COUNT && where != IN_ALL; p++) {
 		size_t n = strlen(out);
 
-		if (where & (1u << p))
-			snprintf(out + n, size - n, "%s%s", n ? ", " : " (", panel_title((enum panel_id)p));
+		if (!!(where & (1u << p)) != but)
+			snprintf(out + n, size - n, "%s%s", n ? ", " : but ? " (not in " : " (",
+				 panel_title((enum panel_id)p));
 	}
 	if (out[0])
 		snprintf(out + strlen(out), size - strlen(out), ")");
@@ -106,6 +107,8 @@ static void add_signs(struct ui *ui, struct help *h)
 		add(h, verdict_role((enum verdict)v, false), verdict_glyph(ui->g, (enum verdict)v, false),
 		    verdict_text((enum verdict)v));
 	add(h, ROLE_REFERENCE, ui->g->reference, "a reference line of the data set: another compressor");
+	add(h, ROLE_WARN, ui->g->claimed, "a claim: nobody here has measured it");
+	add(h, ROLE_WARN, "!", "look at it: its payee changed or is not the agent's wallet");
 	add(h, ROLE_LIVE, ui->g->live, "busy or running");
 	add(h, ROLE_DIM, ui->g->idle, "idle");
 	add_heading(h, "Numbers");
@@ -114,6 +117,8 @@ static void add_signs(struct ui *ui, struct help *h)
 	add(h, ROLE_VALUE, ui->g->sigma, "noise between seeds, pooled over all repeats, with its freedom (df)");
 	add(h, ROLE_VALUE, "kept 3 (0.02 by chance)",
 	    "kept so far, and how many keeps chance alone would have given");
+	add(h, ROLE_VALUE, "claimed", "told by others, never ranked among measured numbers");
+	add(h, ROLE_VALUE, "good 12/12", "12 of 12 experiments handed to it held");
 	add(h, ROLE_VALUE, "busy", "share of the night in which something trained");
 }
 

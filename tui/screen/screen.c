@@ -179,8 +179,7 @@ static void turn(struct loop *l)
 	if (now >= l->next_look) {
 		look(l);
 		l->next_look = now + LOOK_US;
-		if (ui_age(&l->ui) ||
-		    (ui_night_runs(&l->ui) && art_now_us() / 60000000 != l->minute))
+		if (ui_age(&l->ui) || (art_now_us() / 60000000 != l->minute && ui_minute(&l->ui)))
 			l->dirty = true;
 	}
 	if (!l->ui.leave && (l->dirty || ui_is_stale(&l->ui)) && now - l->drawn_at >= FRAME_US)

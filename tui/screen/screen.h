@@ -31,7 +31,7 @@ struct screen_options {
 	const char *copy_path; /* file that y writes beside OSC 52; its directory is made; NULL: none */
 	const char *workspace; /* shown in the title bar; NULL: none */
 	const char *version;   /* shown in the help; NULL: none */
-	const char *panel;     /* first panel: dashboard experiments detail log ideas help; NULL: first */
+	const char *panel;     /* the first one's name, see screen_panel_name; NULL: dashboard */
 	int64_t experiment_id; /* what Detail shows first; 0: the champion, else the newest */
 };
 

@@ -10,14 +10,17 @@
 #include "tui/screen/wish.h"
 
 #define UI_BUSY_MS 250
-#define FACT_TOPICS (TOPIC_EXPERIMENT | TOPIC_ENGINE | TOPIC_DEVICE | TOPIC_REFERENCE | TOPIC_WISH)
+#define FACT_TOPICS                                                                         \
+	(TOPIC_EXPERIMENT | TOPIC_ENGINE | TOPIC_DEVICE | TOPIC_REFERENCE | TOPIC_WISH | TOPIC_WORKER)
 #define MESSAGE_US 10000000
 #define COPIED_MAX (1u << 20)
 
 static const struct panel_ops *const all_panels[PANEL_COUNT] = {
 	[PANEL_DASHBOARD] = &panel_dashboard, [PANEL_EXPERIMENTS] = &panel_experiments,
 	[PANEL_DETAIL] = &panel_detail,	      [PANEL_LOG] = &panel_log,
-	[PANEL_IDEAS] = &panel_ideas,	      [PANEL_HELP] = &panel_help,
+	[PANEL_IDEAS] = &panel_ideas,	      [PANEL_LEADERBOARD] = &panel_leaderboard,
+	[PANEL_MARKET] = &panel_market,	      [PANEL_WORKER] = &panel_worker,
+	[PANEL_HELP] = &panel_help,
 };
 
 const struct panel_ops *panel_ops(enum panel_id p)
@@ -35,6 +38,8 @@ const char *screen_panel_name(int i)
 
 static enum art_status first_panel(struct ui *ui, struct art_err *err)
 {
+	char names[200] = "";
+
 	if (!ui->opt->panel)
 		return ART_OK;
 	for (int p = 0; p < PANEL_COUNT; p++) {
@@ -42,10 +47,10 @@ static enum art_status first_panel(struct ui *ui, struct art_err *err)
 			ui->panel = (enum panel_id)p;
 			return ART_OK;
 		}
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", p ? ", " : "",
+			 panel_name((enum panel_id)p));
 	}
-	return art_fail(err, ART_INVALID,
-			"there is no panel \"%.40s\": dashboard, experiments, detail, log, ideas or help",
-			ui->opt->panel);
+	return art_fail(err, ART_INVALID, "there is no panel \"%.40s\", but these: %s", ui->opt->panel, names);
 }
 
 enum art_status ui_open(struct ui *ui, const struct screen_options *opt, bool utf8,
@@ -132,8 +137,8 @@ bool ui_age(struct ui *ui)
 	return true;
 }
 
-/* The engine's row outlives it after kill -9; its process does not. */
-static bool alive(int64_t pid)
+/* The row of an engine or a worker outlives it after kill -9; its process does not. */
+bool ui_process_lives(int64_t pid)
 {
 	return pid > 0 && pid <= INT32_MAX && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
@@ -191,11 +196,13 @@ static enum art_status refresh_facts(struct ui *ui, struct art_err *err)
 		rc = refresh_references(ui, err);
 	if (rc == ART_OK && (what & TOPIC_DEVICE))
 		rc = refresh_devices(ui, err);
+	if (rc == ART_OK && (what & TOPIC_WORKER))
+		rc = worker_counts(ui->st, &ui->facts.market, err);
 	if (rc == ART_OK && (what & TOPIC_ENGINE))
 		rc = engine_get(ui->st, &ui->facts.engine, err);
 	if (rc == ART_OK && (what & TOPIC_WISH))
 		rc = wish_look(ui, err);
-	ui->facts.engine_alive = ui->facts.engine.state[0] && alive(ui->facts.engine.pid);
+	ui->facts.engine_alive = ui->facts.engine.state[0] && ui_process_lives(ui->facts.engine.pid);
 	if (rc == ART_OK)
 		ui->stale_facts = 0;
 	return rc;
@@ -275,6 +282,16 @@ bool ui_night_runs(const struct ui *ui)
 	       ui->facts.engine_alive && strcmp(ui->facts.engine.state, "idle") != 0;
 }
 
+bool ui_minute(struct ui *ui)
+{
+	bool ages = ui->panel == PANEL_LEADERBOARD || ui->panel == PANEL_MARKET || ui->panel == PANEL_WORKER;
+
+	/* a text is made when it is refreshed, a table when it is drawn */
+	if (ages)
+		ui->stale[ui->panel] |= UI_LOCAL;
+	return ages || ui_night_runs(ui);
+}
+
 /* ---- drawing -------------------------------------------------------------------------------------- */
 
 /* The workspace at the right end; of a path without room the last part. */
@@ -292,28 +309,60 @@ static void draw_workspace(struct ui *ui, struct rect r, int room)
 	draw_field(&ui->canvas, r, 0, r.cols - need - 1, need, ROLE_TAB, false, name);
 }
 
+/* How the tabs are written. Each takes less room than the one before. */
+enum tabs { TABS_TITLES, TABS_SHORT, TABS_NUMBERS, TABS_COUNT };
+
+static const char *tab_title(const struct ui *ui, enum tabs how, int p)
+{
+	if (how == TABS_TITLES || (how == TABS_NUMBERS && p == (int)ui->panel))
+		return panel_title((enum panel_id)p);
+	return how == TABS_SHORT ? panel_title_short((enum panel_id)p) : "";
+}
+
+static void tab_text(const struct ui *ui, enum tabs how, int p, char out[40])
+{
+	const char *title = tab_title(ui, how, p), *air = how == TABS_TITLES ? " " : "";
+	char key[12] = "?";
+
+	if (p < PANEL_HELP)
+		snprintf(key, sizeof(key), "%d", p + 1);
+	snprintf(out, 40, " %s%s%s%s", key, title[0] ? " " : "", title, air);
+}
+
+static int tabs_width(const struct ui *ui, enum tabs how)
+{
+	char text[40];
+	int n = 0;
+
+	for (int p = 0; p < PANEL_COUNT; p++) {
+		tab_text(ui, how, p, text);
+		n += art_text_columns(text);
+	}
+	return n;
+}
+
 static void draw_title(struct ui *ui)
 {
 	struct rect r = ui->layout.area[AREA_TITLE];
-	bool numbers_only = r.cols < 66;
-	int x;
+	enum tabs how = TABS_TITLES;
+	char text[40];
+	int x, on = 0;
 
 	draw_role(&ui->canvas, r, 0, 0, r.cols, ROLE_BAR);
-	x = 1 + draw_text(&ui->canvas, r, 0, 1, ROLE_BAR_NAME, "artui") + 1;
+	x = 1 + draw_text(&ui->canvas, r, 0, 1, ROLE_BAR_NAME, "artui");
+	while (how + 1 < TABS_COUNT && x + 2 + tabs_width(ui, how) > r.cols)
+		how++;
+	x += how == TABS_TITLES; /* air */
 	for (int p = 0; p < PANEL_COUNT; p++) {
 		enum theme_role role = p == (int)ui->panel ? ROLE_TAB_ON : ROLE_TAB;
-		char key[12] = "?";
 
-		if (p < PANEL_HELP)
-			snprintf(key, sizeof(key), "%d", p + 1);
-		draw_cell(&ui->canvas, r, 0, x, role, " ");
-		if (numbers_only && p != (int)ui->panel)
-			x += draw_textf(&ui->canvas, r, 0, x, role, " %s ", key);
-		else
-			x += draw_textf(&ui->canvas, r, 0, x, role, " %s %s ", key,
-					panel_title((enum panel_id)p));
+		tab_text(ui, how, p, text);
+		x += draw_text(&ui->canvas, r, 0, x, role, text);
 		ui->tab_end[p] = x;
+		on = p == (int)ui->panel ? x : on;
 	}
+	if (how != TABS_TITLES)
+		draw_cell(&ui->canvas, r, 0, on, ROLE_TAB_ON, " "); /* where the next tab begins */
 	draw_workspace(ui, r, r.cols - x - 2);
 }
 
@@ -327,10 +376,41 @@ static const char *bar_label(const struct ui *ui, enum action a)
 		return NULL;
 	if (a == ACTION_PAUSE && !strcmp(ui->facts.engine.state, "paused"))
 		return "go on";
+	/* a text has neither rows nor an order */
+	if (a >= ACTION_DEAD && a <= ACTION_CHAIN && market_is_open(ui->data[PANEL_MARKET]))
+		return NULL;
 	if (ui->opt->read_only && (a == ACTION_BEGIN || a == ACTION_PAUSE || a == ACTION_END ||
-				   a == ACTION_CANCEL || a == ACTION_IDEA))
+				   a == ACTION_CANCEL || a == ACTION_IDEA ||
+				   (a >= ACTION_REFRESH && a <= ACTION_SELL_OPEN)))
 		return NULL;
 	return action_entry(a)->bar;
+}
+
+/* What comes before the rest in the bar: the keys of everywhere, and those of a panel that has many. */
+static bool bar_first(const struct ui *ui, enum action a)
+{
+	unsigned where = action_entry(a)->where;
+
+	return a <= ACTION_FIND || (ui->panel >= PANEL_LEADERBOARD && ui->panel <= PANEL_WORKER &&
+				    where != IN_ALL && where != IN_BUT_WORKER);
+}
+
+/* One key and its label at column @x, where it fits; the column after it. */
+static int draw_bar_key(struct ui *ui, struct rect r, int room, int x, enum action a)
+{
+	const struct action_entry *e = action_entry(a);
+	const char *label = bar_label(ui, a);
+	char key[16];
+	size_t n = strcspn(e->keys, " ");
+
+	if (!label || !(e->where & (1u << ui->panel)))
+		return x;
+	snprintf(key, sizeof(key), "%.*s", (int)n, e->keys);
+	if (x + art_text_columns(key) + 1 + art_text_columns(label) + 2 > room)
+		return x;
+	draw_cell(&ui->canvas, r, 0, x, ROLE_KEY_TEXT, " ");
+	x += 1 + draw_text(&ui->canvas, r, 0, x + 1, ROLE_KEY, key);
+	return x + 1 + draw_text(&ui->canvas, r, 0, x + 1, ROLE_KEY_TEXT, label);
 }
 
 static void draw_bar(struct ui *ui, struct rect r)
@@ -339,22 +419,11 @@ static void draw_bar(struct ui *ui, struct rect r)
 	int room = r.cols - (mark ? 7 : 0), x = 0;
 
 	draw_role(&ui->canvas, r, 0, 0, r.cols, ROLE_KEY_TEXT);
-	for (int a = ACTION_NONE + 1; a < ACTION_COUNT; a++) {
-		const struct action_entry *e = action_entry((enum action)a);
-		const char *label = bar_label(ui, (enum action)a);
-		char key[16];
-		size_t n = strcspn(e->keys, " ");
-		int need;
-
-		if (!label || !(e->where & (1u << ui->panel)))
-			continue;
-		snprintf(key, sizeof(key), "%.*s", (int)n, e->keys);
-		need = art_text_columns(key) + 1 + art_text_columns(label) + 2;
-		if (x + need > room)
-			continue;
-		draw_cell(&ui->canvas, r, 0, x, ROLE_KEY_TEXT, " ");
-		x += 1 + draw_text(&ui->canvas, r, 0, x + 1, ROLE_KEY, key);
-		x += 1 + draw_text(&ui->canvas, r, 0, x + 1, ROLE_KEY_TEXT, label);
+	for (int pass = 0; pass < 2; pass++) {
+		for (int a = ACTION_NONE + 1; a < ACTION_COUNT; a++) {
+			if (bar_first(ui, (enum action)a) == (pass == 0))
+				x = draw_bar_key(ui, r, room, x, (enum action)a);
+		}
 	}
 	if (mark)
 		draw_text(&ui->canvas, r, 0, r.cols - 6, ROLE_KEY_TEXT, mark);
@@ -384,6 +453,12 @@ static void draw_prompt(struct ui *ui, struct rect r, const char *what)
 	ui->cursor_col = r.col + x + used;
 }
 
+/* A text is searched where a list is filtered. */
+static bool searching(const struct ui *ui)
+{
+	return ui->panel == PANEL_DETAIL || (ui->panel == PANEL_MARKET && market_is_open(ui->data[PANEL_MARKET]));
+}
+
 static void draw_keys(struct ui *ui)
 {
 	struct rect r = ui->layout.area[AREA_KEYS];
@@ -391,7 +466,7 @@ static void draw_keys(struct ui *ui)
 	ui->cursor_row = -1;
 	switch (ui->mode) {
 	case MODE_FILTER:
-		draw_prompt(ui, r, ui->panel == PANEL_DETAIL ? "search:" : "filter:");
+		draw_prompt(ui, r, searching(ui) ? "search:" : "filter:");
 		return;
 	case MODE_IDEA:
 		draw_prompt(ui, r, "idea:");
@@ -559,7 +634,7 @@ static void act(struct ui *ui, enum action a)
 		ui->stale[ui->panel] |= UI_LOCAL;
 		return;
 	}
-	if (a >= ACTION_PANEL_1 && a <= ACTION_PANEL_5) {
+	if (a >= ACTION_PANEL_1 && a <= ACTION_PANEL_8) {
 		ui_show(ui, (enum panel_id)(a - ACTION_PANEL_1));
 		return;
 	}

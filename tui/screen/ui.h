@@ -13,6 +13,7 @@
 #include "store/events.h"
 #include "store/experiments.h"
 #include "store/store.h"
+#include "store/workers.h"
 #include "tui/screen/bind.h"
 #include "tui/screen/chart.h"
 #include "tui/screen/draw.h"
@@ -32,6 +33,7 @@ struct facts {
 	bool engine_alive; /* its process is there */
 	struct device_list devices;
 	struct reference_list references;
+	struct worker_counts market;
 };
 
 enum ui_mode {
@@ -96,13 +98,15 @@ struct panel_ops {
 	void (*filter)(struct ui *ui, void *data, const char *text);
 	const char *(*filter_text)(void *data);
 	int64_t (*experiment)(struct ui *ui, void *data); /* selected, 0 none */
+	/* Selected or shown, NULL for none; valid until the next refresh. */
+	const struct worker_row *(*worker)(struct ui *ui, void *data);
 	void (*copy)(struct ui *ui, void *data, struct art_buf *b);
 	void (*wanted)(struct ui *ui, void *data, struct layout_wanted *w);
 	/* Printing: rows of body the whole panel needs. */
 	int64_t (*height)(struct ui *ui, void *data);
 };
 extern const struct panel_ops panel_dashboard, panel_experiments, panel_detail, panel_log,
-	panel_ideas, panel_help;
+	panel_ideas, panel_leaderboard, panel_market, panel_worker, panel_help;
 const struct panel_ops *panel_ops(enum panel_id p);
 
 /* @opt is borrowed until ui_close. Opens the store and the theme. Without @utf8 all is ASCII;
@@ -124,10 +128,13 @@ void ui_click(struct ui *ui, int row, int col, bool again);
 void ui_wheel(struct ui *ui, int row, int col, int rows);
 /* Let an old message go; true when there is something to draw for it. */
 bool ui_age(struct ui *ui);
+/* Another minute of the wall clock: true when what is shown grew old by it. */
+bool ui_minute(struct ui *ui);
 /* A night is open and a living engine is at it. Then its elapsed time moves with the clock alone. */
 bool ui_night_runs(const struct ui *ui);
 
 /* For panels. */
+bool ui_process_lives(int64_t pid);
 void ui_say(struct ui *ui, enum theme_role role, const char *fmt, ...) ART_PRINTF(3, 4);
 void ui_show(struct ui *ui, enum panel_id p);
 void ui_show_experiment(struct ui *ui, int64_t id);
@@ -143,5 +150,8 @@ void header_draw_line(struct ui *ui, struct rect r);
 void workers_draw(struct ui *ui, struct rect r);
 int workers_rows(const struct ui *ui);
 void detail_show(void *data, int64_t experiment_id); /* panel_detail's data */
+/* Show all that is known of a worker, or of an agent that has none (worker 0); back leads to where one came from. */
+void ui_show_worker(struct ui *ui, int64_t worker_id, int64_t agent_id);
+bool market_is_open(const void *data); /* panel_market's data: a worker is shown, not the list */
 
 #endif

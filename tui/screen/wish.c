@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define BAN_NAME_COLUMNS 16 /* the question and its y/N fit the narrowest screen */
+
 static bool night_open(const struct ui *ui)
 {
 	return ui->facts.board.has_night && ui->facts.board.night.ended_at == 0;
@@ -35,7 +37,7 @@ static void wish(struct ui *ui, enum wish_kind kind, int64_t target, const char 
 		ui_say(ui, ROLE_WARN, "noted; no engine runs now, the next one takes it up");
 }
 
-static bool refuse_read_only(struct ui *ui)
+bool wish_refused(struct ui *ui)
 {
 	if (ui->opt->read_only)
 		ui_say(ui, ROLE_WARN, "read-only: nothing can be asked for here");
@@ -108,17 +110,66 @@ static void end(struct ui *ui)
 	ask(ui, ACTION_END, 0, text);
 }
 
+static void mark(struct ui *ui, int64_t worker, enum worker_mark m, const char *said)
+{
+	struct art_err err;
+
+	if (worker_mark(ui->st, worker, m, NULL, &err) != ART_OK) {
+		ui_say(ui, ROLE_BAD, "%s", err.text);
+		return;
+	}
+	ui_say(ui, ROLE_GOOD, "%s", said);
+	ui_stale(ui, TOPIC_WORKER);
+}
+
+/* What is asked about the selected worker. A ban takes money and work from somebody, so it is asked about. */
+static void market(struct ui *ui, enum action a)
+{
+	const struct panel_ops *ops = panel_ops(ui->panel);
+	const struct worker_row *w = ops->worker ? ops->worker(ui, ui->data[ui->panel]) : NULL;
+	char text[200], name[80];
+	int used;
+
+	if (a == ACTION_REFRESH) {
+		wish(ui, WISH_DISCOVER, 0, "asking the sources for workers");
+	} else if (!w) {
+		ui_say(ui, ROLE_WARN, "no worker is selected");
+	} else if (a == ACTION_PROBE) {
+		wish(ui, WISH_PROBE, w->id, "probing it");
+	} else if (a == ACTION_BAN && w->trust.banned) {
+		mark(ui, w->id, WORKER_UNBAN, "the ban is lifted");
+	} else if (a == ACTION_BAN) {
+		art_copy(name, sizeof(name), w->name[0] ? w->name : w->url);
+		name[art_text_clip(name, BAN_NAME_COLUMNS, &used)] = '\0';
+		snprintf(text, sizeof(text), "Ban #%lld \"%s\"? y/N", (long long)w->id, name);
+		ask(ui, ACTION_BAN, w->id, text);
+	} else if (a == ACTION_PIN) {
+		mark(ui, w->id, w->trust.pinned ? WORKER_UNPIN : WORKER_PIN,
+		     w->trust.pinned ? "pinned no more" : "pinned: it comes first");
+	} else if (w->trust.quarantine_until <= art_now_us()) {
+		ui_say(ui, ROLE_DIM, "it is in no quarantine");
+	} else {
+		mark(ui, w->id, WORKER_RELEASE, "out of its quarantine");
+	}
+}
+
 void wish_act(struct ui *ui, enum action a)
 {
+	bool about_market = a >= ACTION_REFRESH && a <= ACTION_RELEASE;
+
 	if (a == ACTION_QUIT) {
 		quit(ui);
 		return;
 	}
 	if (a != ACTION_BEGIN && a != ACTION_END && a != ACTION_PAUSE && a != ACTION_CANCEL &&
-	    a != ACTION_IDEA)
+	    a != ACTION_IDEA && !about_market)
 		return;
-	if (refuse_read_only(ui))
+	if (wish_refused(ui))
 		return;
+	if (about_market) {
+		market(ui, a);
+		return;
+	}
 	if (a == ACTION_BEGIN) {
 		begin(ui);
 	} else if (a == ACTION_END) {
@@ -154,6 +205,8 @@ void wish_confirmed(struct ui *ui, bool yes)
 		wish(ui, WISH_STOP, 0, "ending the night");
 	else if (a == ACTION_CANCEL)
 		wish(ui, WISH_CANCEL, ui->question_target, "cancelling");
+	else if (a == ACTION_BAN)
+		mark(ui, ui->question_target, WORKER_BAN, "banned; B lifts it");
 }
 
 void wish_idea(struct ui *ui, const char *text)
