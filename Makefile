@@ -29,17 +29,17 @@ STORE_SRC := $(wildcard store/*.c)
 CORE_SRC := $(wildcard core/*.c core/*/*.c)
 SCREEN_SRC := $(wildcard tui/screen/*.c)
 CLI_SRC := $(wildcard tui/cli/*.c)
+SERVE_SRC := $(wildcard worker/serve/*.c)
 TRAIN_SRC := $(filter-out worker/train/main.c,$(wildcard worker/train/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 TOOL_SRC := $(filter-out tests/fault/pay_shim.c,$(wildcard tests/screens/*.c tests/fault/*.c tests/interop/*.c \
-	tests/bench/bench_*.c))
-C_SRC := $(STORE_SRC) $(CORE_SRC) $(SCREEN_SRC) $(CLI_SRC) $(TRAIN_SRC) tui/main.c worker/train/main.c
+	tests/bench/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-LIBS = $(BUILD)/libscreen.a $(BUILD)/libcore.a $(BUILD)/libtrain.a $(BUILD)/libstore.a
+LIBS = $(BUILD)/libscreen.a $(BUILD)/libserve.a $(BUILD)/libcore.a $(BUILD)/libtrain.a $(BUILD)/libstore.a
 SYS_STORE = -lsqlite3 -lcjson -lcrypto
-SYS_ALL = -linih -lncursesw -ltinfo -lcurl -lsecp256k1 -lseccomp $(SYS_STORE) -lm
+SYS_ALL = -linih -lncursesw -ltinfo -lcurl -lsecp256k1 -lseccomp -lmicrohttpd $(SYS_STORE) -lm
 
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))
@@ -77,12 +77,13 @@ $(BUILD)/obj/%.o: %.c
 $(BUILD)/libstore.a: $(call obj,$(STORE_SRC))
 $(BUILD)/libcore.a: $(call obj,$(CORE_SRC))
 $(BUILD)/libscreen.a: $(call obj,$(SCREEN_SRC))
+$(BUILD)/libserve.a: $(call obj,$(SERVE_SRC))
 $(BUILD)/libtrain.a: $(call obj,$(TRAIN_SRC))
 $(BUILD)/lib%.a:
 	$(if $(Q),@echo "  AR    $@")
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/artui: $(call obj,tui/main.c $(CLI_SRC)) $(BUILD)/libscreen.a $(BUILD)/libcore.a $(BUILD)/libstore.a
+$(BUILD)/artui: $(call obj,tui/main.c $(CLI_SRC)) $(BUILD)/libscreen.a $(BUILD)/libserve.a $(BUILD)/libcore.a $(BUILD)/libstore.a
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYS_ALL)
 $(BUILD)/artui-train: $(call obj,worker/train/main.c) $(BUILD)/libtrain.a $(BUILD)/libstore.a
@@ -95,6 +96,11 @@ LINK_TEST = $(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(LDFLAGS_ALL) -fopenmp -M
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBS) $(call obj,$(CLI_SRC))
 	$(if $(Q),@echo "  TEST  $@")
 	$(call LINK_TEST,-lcmocka)
+# A driver library for machines without a driver, whole and with parts missing.
+$(BUILD)/tests/test_gpu: $(BUILD)/tests/fake_nvml_old.so $(BUILD)/tests/fake_nvml_bare.so
+$(BUILD)/tests/test_gpu $(BUILD)/tests/test_runner: $(BUILD)/tests/fake_nvml.so
+$(BUILD)/tests/fake_nvml%so: tests/unit/fake_nvml.c
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 -O1 -g $(WARN) $(WERROR) -shared -fPIC -DFAKE$(subst .,,$*) -o $@ $<
 define tool_rule
 $(BUILD)/tests/$(basename $(notdir $(1))): $(1) $(LIBS)
 	$$(if $$(Q),@echo "  TOOL  $$@")
@@ -124,6 +130,8 @@ install: programs
 	for m in man/*.[15]; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/artui/themes themes/*.theme
 	install -D -m 644 tui/artui.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/artui
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/artui packaging/Dockerfile.worker
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/artui-worker.service >$(DESTDIR)$(PREFIX)/share/artui/artui-worker.service
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/artui $(DESTDIR)$(PREFIX)/bin/artui-train \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/artui

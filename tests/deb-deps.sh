@@ -5,10 +5,11 @@
 #   libsqlite3-dev           the store             libssl-dev       SHA-256
 #   libcjson-dev             JSON                  libinih-dev      configuration files
 #   libcurl4-openssl-dev     HTTP                  libsecp256k1-dev  signatures
-#   libseccomp-dev           the signer's confinement
+#   libseccomp-dev           the signer's confinement  libmicrohttpd-dev the HTTP server of the selling side
+#   bubblewrap               runs strangers' code (user namespaces do without it)
 #   bible-kjv-text bible-kjv the default text      git              the version in --version
 set -eu
-run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev libcurl4-openssl-dev libsecp256k1-dev libseccomp-dev bible-kjv-text bible-kjv git ca-certificates"
+run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev libcurl4-openssl-dev libsecp256k1-dev libseccomp-dev libmicrohttpd-dev bubblewrap bible-kjv-text bible-kjv git ca-certificates"
 test="libcmocka-dev clang libclang-rt-14-dev libomp-dev tmux groff mandoc python3 python3-torch python3-numpy procps"
 # The x402 lab's; another source of node and npm than Debian's will do.
 command -v node >/dev/null 2>&1 || test="$test nodejs"

@@ -19,6 +19,7 @@
 
 #include "core/core.h"
 #include "core/exec/job.h"
+#include "core/exec/sandbox.h"
 #include "core/pay/signer.h"
 #include "store/events.h"
 #include "tui/cli/cli.h"
@@ -378,11 +379,15 @@ int main(int argc, char **argv)
 	/* The launcher of a training child: before anything that a child should not inherit. */
 	if (argc > 1 && strcmp(argv[1], "__job") == 0)
 		return job_launcher_main(argc, argv);
+	/* Between the launcher and a stranger's program. */
+	if (argc > 1 && strcmp(argv[1], "__sandbox") == 0)
+		return sandbox_main(argc, argv);
 	/* The process that holds a key: before anything from outside was read. */
 	if (argc > 1 && strcmp(argv[1], "__signer") == 0)
 		return signer_main(argc, argv);
 	setlocale(LC_CTYPE, "");
 	cli_init(&c);
+	c.catch_stop = catch_stop;
 	rc = argc > 0 ? dispatch(&c, argc - 1, argv + 1) : CLI_USAGE;
 	cli_destroy(&c);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == CLI_DONE && errno != EPIPE) {

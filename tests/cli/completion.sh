@@ -18,9 +18,19 @@ offers choices '^json md svg text $' artui report --format ''
 offers panels 'experiments' artui --once ''
 offers settings 'train.budget_s' artui -c train.
 offers help '^doctor $' artui help doc
+offers market-commands '^agents $' artui agen
+offers market-options '--fresh .*--skill' artui discover --
+offers worker-sorts '^claim latency name price trust verified $' artui workers --sort ''
+offers experiment-sorts 'proposer' artui experiments --sort ''
+offers worker-actions '^add ban pin release remove unban unpin $' artui workers ''
+offers market-settings 'market.skills' artui -c market.
+offers no-workers-is-silent '^ $' artui probe ''
 offers no-workspace-is-silent '^ $' artui show ''
 "$artui" init w >/dev/null && cd w || exit 1
 printf 'commit\tval_bpb\tmemory_gb\tstatus\tdescription\na\t1\t1\tkeep\tx\nb\t1\t1\tkeep\ty\n' >r.tsv
 "$artui" import r.tsv >/dev/null
 offers experiments '^1 2 $' artui show ''
+"$artui" workers add http://127.0.0.1:9/services/x >/dev/null
+offers workers '^1 $' artui probe ''
+offers workers-to-ban '^1 $' artui workers ban ''
 finish

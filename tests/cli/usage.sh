@@ -5,7 +5,7 @@ cd "$tmp" || exit 1
 
 run --version; expect version 0 '^artui '
 run --help; expect help 0 'artui --headless --overnight'
-run help; expect help-command 0 'experiments .*leaderboard'
+run help; expect help-command 0 'experiments .*best first'
 run help experiments; expect help-experiments 0 '--verdict'
 run experiments --help; expect option-help 0 'usage: artui experiments'
 run help frobnicate; expect help-unknown 2 '' 'there is no command frobnicate'

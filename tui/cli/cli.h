@@ -50,7 +50,7 @@ struct cli_option {
 	const char *help;
 };
 
-#define CLI_OPTIONS_MAX 20
+#define CLI_OPTIONS_MAX 32
 #define CLI_LIST_MAX 48
 #define CLI_OVERRIDES_MAX 64
 
@@ -94,8 +94,11 @@ int cli_distance(const char *a, const char *b, int cap);
 
 /* ---- what a command works with (context.c) ------------------------------------------------ */
 
+struct cli_stop;
 struct cli {
 	struct cli_globals globals;
+	/* From here on SIGINT and SIGTERM end by being asked about; main.c's. */
+	enum art_status (*catch_stop)(struct cli_stop *stop, struct art_err *err);
 	FILE *out;              /* stdout */
 	bool tty;               /* out is a terminal that can do more than print lines */
 	bool colour;            /* and NO_COLOR is unset */
@@ -111,6 +114,8 @@ void cli_destroy(struct cli *c);
 ART_MUST_USE enum art_status cli_open(struct cli *c, struct art_err *err);
 /* The configuration alone; without a workspace defaults, the user's file and -c. */
 ART_MUST_USE enum art_status cli_open_config(struct cli *c, struct art_err *err);
+/* Configuration and store: the workspace's, or outside of one the user's own (its ledger, its list of workers). */
+ART_MUST_USE enum art_status cli_open_anywhere(struct cli *c, struct art_err *err);
 /*
  * The engine in this process, its threads deaf to signals. *out is NULL, and that is OK, when
  * another process has the workspace.
@@ -227,5 +232,12 @@ int cmd_wallet(struct cli *c, const struct cli_args *a);
 int cmd_fetch(struct cli *c, const struct cli_args *a);
 int cmd_payments(struct cli *c, const struct cli_args *a);
 int cmd_freeze(struct cli *c, const struct cli_args *a); /* freeze and thaw */
+int cmd_discover(struct cli *c, const struct cli_args *a);
+int cmd_workers(struct cli *c, const struct cli_args *a);
+int cmd_probe(struct cli *c, const struct cli_args *a);
+int cmd_agents(struct cli *c, const struct cli_args *a);
+int cmd_leaderboard(struct cli *c, const struct cli_args *a);
+int cmd_worker(struct cli *c, const struct cli_args *a);
+int cmd_sell(struct cli *c, const struct cli_args *a);
 
 #endif

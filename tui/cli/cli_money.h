@@ -9,8 +9,6 @@
 #include "store/payments.h"
 #include "tui/cli/cli.h"
 
-/* Configuration and ledger: the workspace's, or outside of one the user's own. */
-ART_MUST_USE enum art_status cli_open_ledger(struct cli *c, struct art_err *err);
 /* --password-file and --password-fd of a command that has both. */
 struct wallet_password cli_password(const struct cli_args *a);
 /* One ledger row as the members of an open JSON object. */

@@ -24,6 +24,7 @@
 #include "store/json.h"
 #include "store/payments.h"
 #include "store/recipe.h"
+#include "tui/cli/cli_market.h"
 
 #define DISK_FAIL (256.0 * 1024 * 1024)
 #define DISK_WARN (2048.0 * 1024 * 1024)
@@ -434,6 +435,37 @@ static void check_payments(struct doctor *d)
 	payment_list_destroy(&list);
 }
 
+/* ---- the market ---------------------------------------------------------------------------------- */
+
+static void check_market(struct doctor *d)
+{
+	struct source_list l = { 0 };
+	struct art_err err;
+	char text[900] = "", one[SOURCE_TEXT];
+	size_t len = 0, failing = 0;
+
+	if (source_list(d->c->store, &l, &err) != ART_OK) {
+		tell(d, "market", LEVEL_FAIL, "keep a copy of artui.db and report this", "%s", err.text);
+		return;
+	}
+	for (size_t i = 0; i < l.n; i++) {
+		int k = snprintf(text + len, sizeof(text) - len, "%s%s", len ? "; " : "",
+				 source_text(&l.rows[i], one));
+
+		failing += l.rows[i].failures > 0;
+		if (k < 0 || (size_t)k >= sizeof(text) - len)
+			break;
+		len += (size_t)k;
+	}
+	if (!l.n)
+		tell(d, "market", LEVEL_OK, NULL, "never asked; artui discover looks for workers");
+	else
+		/* One that fails is everyday; nobody left to ask is worth a word. */
+		tell(d, "market", failing == l.n ? LEVEL_WARN : LEVEL_OK,
+		     "no source answers: see that the network is there", "%s", text);
+	source_list_destroy(&l);
+}
+
 static void check_workspace(struct doctor *d)
 {
 	struct art_err err;
@@ -460,8 +492,10 @@ static void check_workspace(struct doctor *d)
 	if (!here && purse_user_ledger(&d->c->ws, false, NULL) != ART_OK)
 		return;
 	check_store(d);
-	if (d->c->store)
+	if (d->c->store) {
 		check_payments(d);
+		check_market(d);
+	}
 	if (!here)
 		return;
 	check_recipe(d);

@@ -402,7 +402,7 @@ int cmd_fetch(struct cli *c, const struct cli_args *a)
 		goto out;
 	}
 	if (s == ART_OK)
-		s = cli_open_ledger(c, &err);
+		s = cli_open_anywhere(c, &err);
 	opt = (struct purse_options){
 		.config = c->config, .store = c->store, .ledger_dir = c->ws.dir,
 		.without_signer = f.call.dry_run, .wallet = cli_text(a, "wallet", NULL),

@@ -12,22 +12,6 @@
 
 #define DAY_US (86400 * (int64_t)1000000)
 
-enum art_status cli_open_ledger(struct cli *c, struct art_err *err)
-{
-	enum art_status s = workspace_find(&c->ws, NULL, err);
-
-	if (s == ART_OK)
-		return cli_open(c, err);
-	if (s != ART_NOT_FOUND)
-		return s;
-	s = cli_open_config(c, err);
-	if (s == ART_OK)
-		s = purse_user_ledger(&c->ws, true, err);
-	if (s == ART_OK)
-		s = workspace_store(&c->ws, &c->store, 0, 3000, err);
-	return s;
-}
-
 struct wallet_password cli_password(const struct cli_args *a)
 {
 	return (struct wallet_password){ .file = cli_text(a, "password-file", NULL),
@@ -293,7 +277,7 @@ int cmd_payments(struct cli *c, const struct cli_args *a)
 	if (state)
 		q.states = 1u << want;
 	art_copy(q.match, sizeof(q.match), cli_text(a, "match", ""));
-	if (cli_open_ledger(c, &err) != ART_OK)
+	if (cli_open_anywhere(c, &err) != ART_OK)
 		return cli_fail(&err);
 	if (a->n_operands)
 		return reconcile(c, a);

@@ -121,12 +121,106 @@ static const struct cli_option wallet_options[] = {
 	JSON_OPTION,
 	END,
 };
+static const struct cli_option worker_options[] = {
+	JSON_OPTION,
+	{ "data", 0, CLI_TEXT, "DIR", 0, 0, "keep orders and sales in DIR; default: the workspace, else the user's own" },
+	{ "listen", 0, CLI_TEXT, "ADDR:PORT", 0, 0, "serve: address to listen on (127.0.0.1:8080); port 0: any" },
+	{ "port-file", 0, CLI_TEXT, "FILE", 0, 0, "serve: write the port here once it listens" },
+	{ "public-url", 0, CLI_TEXT, "URL", 0, 0, "under which buyers reach the worker" },
+	{ "name", 0, CLI_TEXT, "TEXT", 0, 0, "its name, for people" },
+	{ "price", 0, CLI_MONEY, "USD", 0, 0, "serve: price of one experiment (0.05); 0: free" },
+	{ "pay-to", 0, CLI_TEXT, "0x...", 0, 0, "serve: who is paid; default: the wallet" },
+	{ "network", 0, CLI_TEXT, "NAME", 0, 0, "chain to be paid on, or registered on (base-sepolia)" },
+	{ "facilitator", 0, CLI_TEXT, "URL|self", 0, 0, "serve: who verifies and settles; self: this program" },
+	{ "settle", 0, CLI_CHOICE, "after|upfront", 0, 0, "serve: take the money after the run (default) or before it" },
+	{ "charge-failed", 0, CLI_CHOICE, "yes|no", 0, 0, "serve: charge when the buyer's code fails or is too slow (yes)" },
+	{ "queue", 0, CLI_INT, "N", 1, 1000, "serve: orders that wait or run at most; default: one a device" },
+	{ "time-budget", 0, CLI_REAL, "S", 1, 604800, "serve: training seconds of one experiment (300)" },
+	{ "grace", 0, CLI_REAL, "S", 0, 86400, "serve: seconds beyond it before a run is ended (120)" },
+	{ "train-command", 0, CLI_TEXT, "CMD", 0, 0, "serve: shell command run beside the buyer's train.py; default: the native trainer" },
+	{ "evaluator", 0, CLI_TEXT, "FILES", 0, 0, "serve: files of evaluator and data, separated by spaces: read-only, hashed" },
+	{ "read-only", 0, CLI_TEXT, "DIRS", 0, 0, "serve: more that runs may read, separated by spaces: a Python environment" },
+	{ "gpu", 0, CLI_FLAG, NULL, 0, 0, "serve: give the runs the GPUs, one each" },
+	{ "unsafe-no-sandbox", 0, CLI_FLAG, NULL, 0, 0, "serve: run strangers' code as you" },
+	{ "inline", 0, CLI_FLAG, NULL, 0, 0, "register, update: the document itself goes on the chain" },
+	{ "wallet", 0, CLI_TEXT, "NAME", 0, 0, "key for settling, receipts and the registry" },
+	{ "password-file", 0, CLI_TEXT, "FILE", 0, 0, "its password" },
+	{ "password-fd", 0, CLI_INT, "N", 3, 1024, "its password, from an open descriptor" },
+	{ "limit", 'n', CLI_INT, "N", 1, 1000000, "orders, sales: the newest N (50)" },
+	END,
+};
+static const struct cli_option sell_options[] = {
+	{ "upstream", 0, CLI_TEXT, "URL", 0, 0, "the service that is sold" },
+	{ "price", 0, CLI_MONEY, "USD", 0, 0, "price of one request" },
+	{ "pay-to", 0, CLI_TEXT, "0x...", 0, 0, "who is paid; default: the wallet" },
+	{ "network", 0, CLI_TEXT, "NAME", 0, 0, "chain to be paid on (base-sepolia)" },
+	{ "facilitator", 0, CLI_TEXT, "URL|self", 0, 0, "who verifies and settles; self: this program" },
+	{ "settle", 0, CLI_CHOICE, "after|upfront", 0, 0, "take the money after the answer (default) or before it" },
+	{ "listen", 0, CLI_TEXT, "ADDR:PORT", 0, 0, "address to listen on (127.0.0.1:8402); port 0: any" },
+	{ "port-file", 0, CLI_TEXT, "FILE", 0, 0, "write the port here once it listens" },
+	{ "public-url", 0, CLI_TEXT, "URL", 0, 0, "under which buyers reach it" },
+	{ "description", 0, CLI_TEXT, "TEXT", 0, 0, "what is sold, for people" },
+	{ "free", 0, CLI_LIST, "PATH", 0, 0, "path that costs nothing, or a prefix that ends with *; may be repeated" },
+	{ "max-body-mb", 0, CLI_INT, "MB", 1, 1024, "largest request (10)" },
+	{ "timeout", 0, CLI_INT, "S", 1, 86400, "seconds for the service's whole answer (600)" },
+	{ "data", 0, CLI_TEXT, "DIR", 0, 0, "keep sales in DIR; default: the workspace, else the user's own" },
+	{ "wallet", 0, CLI_TEXT, "NAME", 0, 0, "key for settling by yourself" },
+	{ "password-file", 0, CLI_TEXT, "FILE", 0, 0, "its password" },
+	{ "password-fd", 0, CLI_INT, "N", 3, 1024, "its password, from an open descriptor" },
+	END,
+};
 static const struct cli_option payments_options[] = {
 	JSON_OPTION,
 	{ "csv", 0, CLI_FLAG, NULL, 0, 0, "print CSV for bookkeeping, oldest first" },
 	{ "state", 0, CLI_TEXT, "STATE", 0, 0, "only this state" },
 	{ "match", 0, CLI_TEXT, "TEXT", 0, 0, "only with TEXT in URL, payee or transaction" },
 	{ "limit", 'n', CLI_INT, "N", 1, 1000000000, "the newest N" },
+	END,
+};
+
+#define CHAIN_OPTION { "chain", 0, CLI_TEXT, "NAME", 0, 0, "only of this chain" }
+#define SKILL_OPTION { "skill", 0, CLI_TEXT, "SLUG", 0, 0, "only with this OASF skill, or one below it" }
+#define WORKER_SORT_OPTION \
+	{ "sort", 0, CLI_CHOICE, "trust|price|name|latency|claim|verified", 0, 0, "order (trust: pinned first)" }
+static const struct cli_option discover_options[] = {
+	JSON_OPTION,
+	CHAIN_OPTION,
+	SKILL_OPTION,
+	{ "limit", 'n', CLI_INT, "N", 1, 10000, "ask each index for at most N agents, list at most N workers" },
+	{ "all", 'a', CLI_FLAG, NULL, 0, 0, "list every endpoint told of, not only those that match" },
+	{ "alive", 0, CLI_FLAG, NULL, 0, 0, "list only those that answer" },
+	WORKER_SORT_OPTION,
+	{ "fresh", 0, CLI_FLAG, NULL, 0, 0, "read documents again, however new what is known is" },
+	{ "no-probe", 0, CLI_FLAG, NULL, 0, 0, "ask no worker itself" },
+	END,
+};
+static const struct cli_option workers_options[] = {
+	JSON_OPTION,
+	{ "all", 'a', CLI_FLAG, NULL, 0, 0, "every endpoint told of, not only those that match" },
+	{ "alive", 0, CLI_FLAG, NULL, 0, 0, "only those that answered" },
+	CHAIN_OPTION,
+	SKILL_OPTION,
+	{ "match", 0, CLI_TEXT, "TEXT", 0, 0, "only with TEXT in name, URL, GPU or skills" },
+	WORKER_SORT_OPTION,
+	{ "limit", 'n', CLI_INT, "N", 1, 1000000000, "at most N" },
+	{ "note", 0, CLI_TEXT, "TEXT", 0, 0, "with ban, pin and the like: why" },
+	END,
+};
+static const struct cli_option agents_options[] = {
+	JSON_OPTION,
+	{ "all", 'a', CLI_FLAG, NULL, 0, 0, "everyone told of, not only those that match" },
+	CHAIN_OPTION,
+	SKILL_OPTION,
+	{ "match", 0, CLI_TEXT, "TEXT", 0, 0, "only with TEXT in name, skills, owner or token id" },
+	{ "limit", 'n', CLI_INT, "N", 1, 1000000000, "at most N" },
+	END,
+};
+static const struct cli_option leaderboard_options[] = {
+	JSON_OPTION,
+	{ "all", 'a', CLI_FLAG, NULL, 0, 0, "claims of everyone, not only of those that match" },
+	CHAIN_OPTION,
+	SKILL_OPTION,
+	{ "limit", 'n', CLI_INT, "N", 1, 1000000000, "at most N" },
 	END,
 };
 
@@ -154,7 +248,7 @@ static const struct cli_command commands[] = {
 	{ "status", "", 0, 0, CLI_NEEDS_STORE, false, cmd_status, json_options,
 	  "where the night stands", NULL },
 	{ "experiments", "", 0, 0, CLI_NEEDS_STORE, false, cmd_experiments, experiments_options,
-	  "the leaderboard", NULL },
+	  "what was tried here, best first", NULL },
 	{ "show", "ID", 1, 1, CLI_NEEDS_STORE, false, cmd_show, show_options,
 	  "one experiment: verdict and why, runs, changed constants", NULL },
 	{ "diff", "ID [ID2]", 1, 2, CLI_NEEDS_STORE, false, cmd_diff, json_options,
@@ -186,12 +280,42 @@ static const struct cli_command commands[] = {
 	{ "payments", "[reconcile]", 0, 1, CLI_NEEDS_NOTHING, false, cmd_payments, payments_options,
 	  "the ledger; with reconcile, look every doubt up on the chain",
 	  "Without a workspace, the user's own ledger. reconcile exits 4 while a payment is open." },
+	{ "discover", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_discover, discover_options,
+	  "ask the indexes and registries who runs experiments for others, and probe those",
+	  "Asks market.sources, reads the registration documents they name, and asks each matching\n"
+	  "endpoint for its price; pays nothing. A source that fails takes nothing off the list.\n"
+	  "Exit status: 0 also when the list is empty, 1 when no source could be asked." },
+	{ "workers", "[add URL | remove|ban|unban|pin|unpin|release ID]", 0, 2, CLI_NEEDS_NOTHING, false,
+	  cmd_workers, workers_options, "the endpoints known, what each measured, and how far it is trusted",
+	  "Asks nobody. ID is the number in the list, or the endpoint's URL. A banned worker gets no\n"
+	  "work, a pinned one comes first, release ends a quarantine." },
+	{ "probe", "URL|ID", 1, 1, CLI_NEEDS_NOTHING, false, cmd_probe, json_options,
+	  "ask one endpoint whether it is alive, and its price; pay nothing",
+	  "What is found is kept when the endpoint is on the list. Exit status: 0 alive, 1 not." },
+	{ "agents", "[show ID]", 0, 2, CLI_NEEDS_NOTHING, false, cmd_agents, agents_options,
+	  "who is registered; with show, everything said of one: by whom, and when",
+	  "ID is CHAIN:NUMBER, as in 84532:17. Asks nobody." },
+	{ "leaderboard", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_leaderboard, leaderboard_options,
+	  "own champion, verified results of others, and claims, apart",
+	  "Ranked is what was verified within our own class; other classes and claims follow. Asks\n"
+	  "nobody." },
+	{ "worker", "serve|pause|drain|open|orders|sales|register|update|withdraw [DEVICE]", 1, 2,
+	  CLI_NEEDS_NOTHING, false, cmd_worker, worker_options,
+	  "sell this machine's time: run others' experiments in a sandbox, and be paid",
+	  "serve answers POST /experiment until it is ended; without a GPU it sells the CPU with the native\n"
+	  "trainer. pause starts no run, drain takes no order, open undoes both, for the whole worker or a\n"
+	  "device. register writes it into the ERC-8004 registry, update its address, withdraw takes it back." },
+	{ "sell", "http NAME", 1, 2, CLI_NEEDS_NOTHING, false, cmd_sell, sell_options,
+	  "put a payment before any local HTTP service",
+	  "Each request is paid for over x402, and charged when the service's answer is below 400. Answers go\n"
+	  "through as they come, server-sent events too. --free may be repeated (default: /health). NAME is what\n"
+	  "it is called in the ledger (artui worker sales)." },
 	{ "freeze", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_freeze, json_options,
 	  "sign nothing from now on, in any process of this user", NULL },
 	{ "thaw", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_freeze, json_options,
 	  "sign again", NULL },
 	{ "doctor", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_doctor, json_options,
-	  "check terminal, workspace, store, disk, trainer, data, configuration", NULL },
+	  "check terminal, workspace, store, disk, trainer, data, configuration, market", NULL },
 	{ "config", "", 0, 0, CLI_NEEDS_NOTHING, false, cmd_config, json_options,
 	  "every setting, its value and where that came from", NULL },
 	{ "help", "[COMMAND]", 0, 1, CLI_NEEDS_NOTHING, false, cmd_help, no_options,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/core.h"
+#include "core/pay/purse.h"
 
 #define STORE_BUSY_MS 3000
 
@@ -55,6 +56,20 @@ enum art_status cli_open(struct cli *c, struct art_err *err)
 	if (s == ART_OK)
 		s = config_load(&c->config, &c->ws, c->globals.overrides, c->globals.n_overrides,
 				err);
+	if (s == ART_OK)
+		s = workspace_store(&c->ws, &c->store, 0, STORE_BUSY_MS, err);
+	return s;
+}
+
+enum art_status cli_open_anywhere(struct cli *c, struct art_err *err)
+{
+	enum art_status found = workspace_find(&c->ws, NULL, err), s;
+
+	if (found != ART_OK && found != ART_NOT_FOUND)
+		return found;
+	s = cli_open_config(c, err);
+	if (s == ART_OK && found == ART_NOT_FOUND)
+		s = purse_user_ledger(&c->ws, true, err);
 	if (s == ART_OK)
 		s = workspace_store(&c->ws, &c->store, 0, STORE_BUSY_MS, err);
 	return s;
