@@ -1,9 +1,9 @@
 #!/bin/sh
 # The test command behind `make check`: builds what tests need, runs them, counts.
 #   check.sh all    lint, gcc and clang with -Werror, unit tests under ASan+UBSan, TSan subset, fuzz
-#                   corpora, screens, command line, kill -9, x402 against its reference
+#                   corpora, screens, command line, kill -9, hostile buyers, x402 against its reference
 #                   implementation on a real chain, PyTorch parity
-#   check.sh fast   lint and unit tests;   fault  200 kills;   tsan  threads only
+#   check.sh fast   lint and unit tests;   fault  500 kills;   tsan  threads only
 # A test program is counted by cmocka's closing lines, a script by its lines "ok NAME", "FAIL NAME",
 # "SKIP NAME: why". A program that fails without a counted failure counts as one. The last line is
 # "N passed, N failed, N skipped".
@@ -58,11 +58,10 @@ units() {
 		step "$n" "build/asan/tests/$n"
 	done
 }
+tsan_tests="test_store test_bell test_core test_http test_http_batch test_httpd test_sell test_market test_market_thread test_runner"
 tsan() {
-	build build-tsan BUILD=build/tsan SAN=thread CFLAGS='-O1 -g' \
-		build/tsan/tests/test_store build/tsan/tests/test_bell build/tsan/tests/test_core \
-		build/tsan/tests/test_http
-	for n in test_store test_bell test_core test_http; do step "tsan-$n" "build/tsan/tests/$n"; done
+	build build-tsan BUILD=build/tsan SAN=thread CFLAGS='-O1 -g' $(printf 'build/tsan/tests/%s ' $tsan_tests)
+	for n in $tsan_tests; do step "tsan-$n" "build/tsan/tests/$n"; done
 }
 fuzz_corpora() {
 	for f in tests/fuzz/fuzz_*.c; do
@@ -85,12 +84,16 @@ all)
 	BIN=build/release step kill-9 sh tests/fault/kill_night.sh 12
 	BIN=build/release step x402-lab sh tests/interop/x402/run.sh
 	BIN=build/release step kill-9-pay sh tests/fault/kill_pay.sh 12
+	BIN=build/release step kill-9-worker sh tests/fault/kill_worker.sh 12
+	BIN=build/release step hostile-worker sh tests/fault/worker_hostile.sh
 	BIN=build/release LIMIT=1500 step pytorch-parity /usr/bin/python3 tests/interop/parity.py
 	;;
 fast) release; BUILD=build/release step lint tests/lint.sh; asan; units ;;
 fault) release; BIN=build/release LIMIT=5400 step kill-9 sh tests/fault/kill_night.sh 200
-	BIN=build/release LIMIT=5400 step kill-9-pay sh tests/fault/kill_pay.sh 200 ;;
-tsan) tsan ;;
+	BIN=build/release LIMIT=5400 step kill-9-pay sh tests/fault/kill_pay.sh 200
+	BIN=build/release LIMIT=5400 step kill-9-worker sh tests/fault/kill_worker.sh 100
+	BIN=build/release step hostile-worker sh tests/fault/worker_hostile.sh ;;
+tsan) release; tsan ;;
 *) echo "usage: check.sh all|fast|fault|tsan" >&2; exit 2 ;;
 esac
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -1,8 +1,9 @@
 /*
- * pay_shim.c - preloaded into artui by kill_pay.sh: the process dies at the n-th call that moves bytes or
- * waits for them.
+ * pay_shim.c - preloaded into artui by kill_pay.sh and kill_worker.sh: the process dies at the n-th call that
+ * moves bytes or waits for them.
  *
  *   PAY_SHIM_AT=N     SIGKILL in place of call N, counted from 1
+ *   PAY_SHIM_ARM=F    counting begins when F is there
  *   PAY_SHIM_COUNT=F  write the number of calls made into F at a normal end
  *
  * The signer's process is started with an environment of its own and is not under the shim.
@@ -22,9 +23,12 @@ static int calls;
 
 static void step(void)
 {
-	const char *at = getenv("PAY_SHIM_AT");
-	int n = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
+	const char *at = getenv("PAY_SHIM_AT"), *arm = getenv("PAY_SHIM_ARM");
+	int n;
 
+	if (arm && access(arm, F_OK) != 0)
+		return;
+	n = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
 	if (at && n == atoi(at))
 		kill(getpid(), SIGKILL);
 }

@@ -6,6 +6,9 @@
  *   eip3009 KEY NAME_HEX VERSION_HEX CHAIN TOKEN TO VALUE AFTER BEFORE NONCE   digest signature
  *   tx KEY CHAIN NONCE TIP MAX_FEE GAS TO|- VALUE DATA ADDRESS:KEY,KEY;..|-     digest raw hash
  *   abi SIGNATURE u:DEC|i:INT|a:ADDRESS|w:WORD|b:0|y:HEX|s:HEX ...              calldata
+ *   register URI_HEX|- KEY_HEX:VALUE_HEX ...   set_uri AGENT URI_HEX   set_metadata AGENT KEY_HEX:VALUE_HEX   calldata
+ *   receipt KEY NETWORK URL PAYER AT TX   offer KEY URL SCHEME NETWORK ASSET PAY_TO AMOUNT UNTIL
+ *   order KEY ID TRAIN STATE BPB ARTIFACT PAYER AT     texts as hex; digest signature
  *   balance ADDRESS   state ADDRESS NONCE   separator   block   nonce ADDRESS   fees   coins ADDRESS
  * The last line's kinds ask the node of argv[1] (chain 84532, token argv[2]).
  * Numbers are decimal. A line that cannot be answered gives "error: why".
@@ -15,10 +18,12 @@
 #include <string.h>
 
 #include "core/chain/abi.h"
+#include "core/chain/erc8004.h"
 #include "core/chain/keccak.h"
 #include "core/chain/keys.h"
 #include "core/chain/token.h"
 #include "core/chain/tx.h"
+#include "core/pay/signer_statement.h"
 
 #define WORDS_MAX 24
 #define BYTES_MAX (64u << 10)
@@ -255,6 +260,101 @@ static void do_abi(struct dump *d)
 	art_buf_destroy(&out);
 }
 
+static char *text_arg(struct dump *d, const char *s)
+{
+	size_t n = hex_arg(d, s);
+	char *text = art_alloc(n + 1, 1);
+
+	memcpy(text, d->bytes, n);
+	return text;
+}
+
+/* "KEY_HEX:VALUE_HEX"; the value is allocated. */
+static struct erc8004_metadata entry(struct dump *d, const char *s)
+{
+	struct erc8004_metadata m = { .key = "" };
+	char *copy = art_strdup(s), *value = copy, *key = strsep(&value, ":");
+
+	text_of_hex(d, key, m.key, sizeof(m.key));
+	m.value = text_arg(d, value ? value : "");
+	m.value_len = value ? hex_arg(d, value) : 0;
+	free(copy);
+	return m;
+}
+
+static void do_registry(struct dump *d, const char *what)
+{
+	struct erc8004_metadata meta[ERC8004_META_MAX];
+	bool is_register = !strcmp(what, "register"), is_uri = !strcmp(what, "set_uri");
+	struct u256 agent = is_register ? u256_from_u64(0) : number(arg(d, 1));
+	const char *at = arg(d, is_register ? 1 : 2);
+	char *uri = (is_register || is_uri) && strcmp(at, "-") != 0 ? text_arg(d, at) : NULL;
+	size_t n = 0;
+	struct art_buf out;
+	enum art_status st;
+
+	for (int i = 2; !is_uri && i < d->n && n < ART_COUNT(meta); i++)
+		meta[n++] = entry(d, d->word[i]);
+	art_buf_init(&out, 1u << 20);
+	if (is_register)
+		st = erc8004_register(uri, meta, n, &out, &d->err);
+	else if (is_uri)
+		st = erc8004_set_uri(&agent, uri ? uri : "", &out, &d->err);
+	else
+		st = erc8004_set_metadata(&agent, &meta[0], &out, &d->err);
+	if (st != ART_OK)
+		wrong(d->err.text);
+	print_hex((const uint8_t *)out.data, out.len, '\n');
+	for (size_t i = 0; i < n; i++)
+		free((void *)meta[i].value);
+	free(uri);
+	art_buf_destroy(&out);
+}
+
+#define TEXT(d, i, member) text_of_hex(d, arg(d, i), member, sizeof(member))
+
+static void do_statement(struct dump *d, const char *what)
+{
+	struct signer_statement s = { .kind = what[0] == 'r'   ? STATEMENT_RECEIPT
+					      : what[1] == 'f' ? STATEMENT_OFFER
+							       : STATEMENT_ORDER };
+	struct eth_key k = key(arg(d, 1));
+	struct eth_signature sig;
+	struct eth_word digest;
+
+	switch (s.kind) {
+	case STATEMENT_RECEIPT:
+		TEXT(d, 2, s.receipt.network);
+		TEXT(d, 3, s.receipt.resource_url);
+		TEXT(d, 4, s.receipt.payer);
+		s.receipt.issued_at = (int64_t)small(arg(d, 5));
+		TEXT(d, 6, s.receipt.transaction);
+		break;
+	case STATEMENT_OFFER:
+		TEXT(d, 2, s.offer.resource_url);
+		TEXT(d, 3, s.offer.scheme);
+		TEXT(d, 4, s.offer.network);
+		TEXT(d, 5, s.offer.asset);
+		TEXT(d, 6, s.offer.pay_to);
+		TEXT(d, 7, s.offer.amount);
+		s.offer.valid_until = (int64_t)small(arg(d, 8));
+		break;
+	case STATEMENT_ORDER:
+		TEXT(d, 2, s.order.experiment_id);
+		s.order.train_hash = word(arg(d, 3));
+		TEXT(d, 4, s.order.state);
+		TEXT(d, 5, s.order.val_bpb);
+		s.order.artifact_hash = word(arg(d, 6));
+		TEXT(d, 7, s.order.payer);
+		s.order.finished_at = (int64_t)small(arg(d, 8));
+		break;
+	}
+	digest = signer_statement_digest(&s);
+	sign(d, &k, &digest, &sig);
+	print_hex(digest.b, sizeof(digest.b), ' ');
+	print_hex(sig.b, sizeof(sig.b), '\n');
+}
+
 static bool do_pure(struct dump *d, const char *what)
 {
 	struct eth_word w;
@@ -289,6 +389,10 @@ static bool do_pure(struct dump *d, const char *what)
 		do_tx(d);
 	} else if (!strcmp(what, "abi")) {
 		do_abi(d);
+	} else if (!strcmp(what, "receipt") || !strcmp(what, "offer") || !strcmp(what, "order")) {
+		do_statement(d, what);
+	} else if (!strcmp(what, "register") || !strncmp(what, "set_", 4)) {
+		do_registry(d, what);
 	} else {
 		return false;
 	}

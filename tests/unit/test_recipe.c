@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/knobs.h"
 #include "store/recipe.h"
@@ -602,11 +603,12 @@ static void recipe_diff_text_must_stay_quick_on_large_texts(void **state)
 	for (size_t i = 0; i < ART_COUNT(row); i++) {
 		char *a = numbered(row[i].n, 1, 0);
 		char *b = numbered(row[i].n, row[i].step ? row[i].step : 1, row[i].step ? 1 : 1000000);
-		int64_t from = art_mono_us();
+		clock_t from = clock();
 		int edits;
 
 		char *diff = diff_of(a, b);
-		assert_true(art_mono_us() - from < 20000000);
+		/* Of the processor, which a busy machine does not change: quadratic work takes minutes. */
+		assert_true(clock() - from < 60 * CLOCKS_PER_SEC);
 		char *made = apply(a, diff, &edits);
 		assert_string_equal(made, b);
 		free(a);

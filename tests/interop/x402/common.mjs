@@ -13,6 +13,8 @@ export const CHAIN_ID = 84532;
 export const NETWORK = 'eip155:84532';
 export const NETWORK_V1 = 'base-sepolia';
 export const USDC = '0x036CbD53842c5426634e7929541eC2318f3dCF7e';
+/* The registry of ERC-8004 on Base Sepolia. */
+export const IDENTITY = '0x8004A818BFB912233c491871b3d84c89A494BD9e';
 export const PAYEE = '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC';
 export const TOPIC_TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 export const TOPIC_USED = '0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5';

@@ -1,13 +1,14 @@
 /*
- * deploy.mjs: puts Circle's own token code at Base Sepolia's USDC address on the lab's chain, and
- * Multicall3 where facilitators look for it; gives accounts 3 and 5 1,000 USDC each; prints JSON. Signs
- * nothing: the chain's accounts are unlocked.
+ * deploy.mjs: puts Circle's own token code at Base Sepolia's USDC address on the lab's chain, Multicall3
+ * where facilitators look for it, and identity.sol at the address of the identity registry there; gives
+ * accounts 3 and 5 1,000 USDC each; prints JSON. Signs nothing: the chain's accounts are unlocked.
  */
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { encodeDeployData, encodeFunctionData } from 'viem';
-import { CHAIN_ID, USDC, WHO, accounts, balanceOf, receiptOf, rpc } from './common.mjs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { decodeFunctionResult, encodeDeployData, encodeFunctionData } from 'viem';
+import { CHAIN_ID, IDENTITY, USDC, WHO, accounts, balanceOf, receiptOf, rpc } from './common.mjs';
 
 const MULTICALL3 = '0xcA11bde05977b3631167028862bE2a173976CA11';
 /* keccak256 of org.zeppelinos.proxy.implementation and .admin: where FiatTokenProxy keeps them. */
@@ -69,15 +70,27 @@ async function deployMulticall() {
 	await rpc('anvil_setCode', [MULTICALL3, await rpc('eth_getCode', [await create(multicall3Bytecode), 'latest'])]);
 }
 
+/* Compiled by compile.mjs. Its state is empty: the first agent is 0. */
+async function putIdentity() {
+	const { abi, code } = JSON.parse(readFileSync(join(dirname(fileURLToPath(import.meta.url)), 'identity.json'), 'utf8'));
+	await rpc('anvil_setCode', [IDENTITY, code]);
+	const data = encodeFunctionData({ abi, functionName: 'getVersion' });
+	const answer = await rpc('eth_call', [{ to: IDENTITY, data }, 'latest']);
+	const version = decodeFunctionResult({ abi, functionName: 'getVersion', data: answer });
+	if (version !== '2.0.0')
+		throw new Error(`the identity registry is of version ${version}`);
+}
+
 if (Number(await rpc('eth_chainId')) !== CHAIN_ID)
 	throw new Error(`the chain is not ${CHAIN_ID}`);
 const implementation = await deployToken();
 await deployMulticall();
+await putIdentity();
 const separator = await rpc('eth_call', [{ to: USDC, data: '0x3644e515' }, 'latest']);
 if (separator !== SEPARATOR)
 	throw new Error(`the token's domain separator is ${separator}, not ${SEPARATOR}`);
 console.log(JSON.stringify({
-	chain: CHAIN_ID, usdc: USDC, implementation, multicall3: MULTICALL3, domain_separator: separator,
+	chain: CHAIN_ID, usdc: USDC, implementation, multicall3: MULTICALL3, identity: IDENTITY, domain_separator: separator,
 	balances: Object.fromEntries(await Promise.all([WHO.payer, WHO.poor, WHO.payer2].map(async (i) =>
 		[who[i].address, String(await balanceOf(who[i].address))]))),
 }));

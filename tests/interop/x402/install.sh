@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the pinned peers of the interoperability tests (package-lock.json) and copies the lab's
-# scripts beside them, so that their imports resolve. No package's own scripts are run. An install whose
-# stamp matches the lock is kept; two callers at once wait for each other. Prints the folder.
+# scripts beside them, so that their imports resolve; compiles the lab's own contract. No package's own
+# scripts are run. An install whose stamp matches the lock is kept; two callers at once wait for each
+# other. Prints the folder.
 # Exit 0: ready. 75: node, npm or the network is missing (the last lines say which). 1: anything else.
 set -eu
 src=$(cd "$(dirname "$0")" && pwd)
@@ -32,10 +33,14 @@ if [ "$(cat "$dir/.stamp" 2>/dev/null)" != "$want" ]; then
 	echo "$want" >"$dir/.stamp"
 fi
 # By rename, so that a lab that starts meanwhile never reads half a script.
-for f in "$src"/*.mjs "$src"/*.cjs; do
+for f in "$src"/*.mjs "$src"/*.cjs "$src"/*.sol; do
 	to=$dir/$(basename "$f")
 	cmp -s "$f" "$to" && continue
 	cp "$f" "$to.new.$$"
 	mv "$to.new.$$" "$to"
 done
+if ! node "$dir/compile.mjs" >&2; then
+	echo "install.sh: identity.sol does not compile" >&2
+	exit 1
+fi
 echo "$dir"

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, r
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PAYEE, USDC, WHO, accounts, rpc } from './common.mjs';
+import { IDENTITY, PAYEE, USDC, WHO, accounts, rpc } from './common.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [what, dir] = process.argv.slice(2);
@@ -100,7 +100,7 @@ async function start() {
 	const env = {
 		ARTUI_LAB_HOME: here, ARTUI_LAB_NODE: process.execPath, ARTUI_LAB_ANVIL: foundry('anvil'),
 		ARTUI_LAB_CAST: foundry('cast'), ARTUI_LAB_ACCOUNTS: join(dir, 'accounts.json'),
-		ARTUI_LAB_USDC: USDC, ARTUI_LAB_PAYEE: PAYEE,
+		ARTUI_LAB_USDC: USDC, ARTUI_LAB_PAYEE: PAYEE, ARTUI_LAB_IDENTITY: IDENTITY,
 	};
 	await startChain(env);
 	const [facilitator] = await Promise.all([serve('facilitator', 'facilitator.mjs', env), deploy(env)]);

@@ -1,7 +1,7 @@
 #!/bin/sh
-# artui against its reference implementation on a real chain: starts the lab, runs buyer.mjs and the
-# comparison with viem, ends the lab. BIN: folder of the program. Arguments go to buyer.mjs (part of a
-# case's name). Prints "ok NAME", "FAIL NAME: why", or one SKIP where there can be no lab.
+# artui against its reference implementation on a real chain: starts the lab, runs buyer.mjs (artui buys),
+# worker.mjs and sell.mjs (artui sells) and the comparisons with viem, ends the lab. BIN: folder of the program.
+# Arguments go to buyer.mjs (part of a case's name) and leave the rest out. Prints "ok NAME", "FAIL NAME: why", or one SKIP where there can be no lab.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 BIN=$(cd "${BIN:-build/release}" && pwd)
@@ -17,6 +17,11 @@ case $rc in
 esac
 . "$dir/lab/env"
 bad=0
-ARTUI_TEST_DIR=$dir/buyer BIN=$BIN "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/buyer.mjs" "$@" || bad=1
+[ $# != 0 ] || ARTUI_TEST_DIR=$dir/worker BIN=$BIN "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/worker.mjs" || bad=1
+[ $# != 0 ] || ARTUI_TEST_DIR=$dir/sell BIN=$BIN "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/sell.mjs" || bad=1
 [ $# != 0 ] || CHAIN_DUMP=$BIN/tests/chain_dump "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/viem.mjs" || bad=1
+[ $# != 0 ] || ARTUI_TEST_DIR=$dir/discover BIN=$BIN "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/discover.mjs" || bad=1
+[ $# != 0 ] || ERC8004_DUMP=$BIN/tests/erc8004_dump "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/identity.mjs" || bad=1
+# Last: it ends by moving the chain's clock two hours ahead.
+ARTUI_TEST_DIR=$dir/buyer BIN=$BIN "$ARTUI_LAB_NODE" "$ARTUI_LAB_HOME/buyer.mjs" "$@" || bad=1
 exit $bad

@@ -99,6 +99,44 @@ for (let i = 0; i < ROUNDS; i++) {
 	      encodeFunctionData({ abi: [item], functionName: item.name, args: args.map((v) => v[0]) }));
 }
 
+/* The registry's calldata: URIs and keys of every length around a word's, with every number of entries. */
+const registry = parseAbi(['struct Entry { string metadataKey; bytes metadataValue; }', 'function register()', 'function register(string)',
+	'function register(string, Entry[])', 'function setAgentURI(uint256, string)', 'function setMetadata(uint256, string, bytes)']);
+const text = (most) => 'https://w.example/ä☃/'.repeat(Math.ceil(most / 20) + 1).slice(0, below(most + 1));
+const entry = () => ({ metadataKey: `k${text(48)}`.slice(0, 40), metadataValue: bytes(below(4) ? below(80) : below(1025)) });
+const entryText = (e) => `${hexText(e.metadataKey)}:${e.metadataValue}`;
+for (let i = 0; i < ROUNDS; i++) {
+	const uri = text(i % 10 ? 130 : 5000), entries = Array.from({ length: i % 17 }, entry), id = number(256);
+	const none = i % 30 === 0;
+	const args = entries.length ? [uri, entries] : none ? [] : [uri];
+	check('register', ['register', none && !entries.length ? '-' : hexText(uri), ...entries.map(entryText)].join(' '),
+	      encodeFunctionData({ abi: registry, functionName: 'register', args }));
+	check('set_uri', `set_uri ${id} ${hexText(uri)}`, encodeFunctionData({ abi: registry, functionName: 'setAgentURI', args: [id, uri] }));
+	const one = entry();
+	check('set_metadata', `set_metadata ${id} ${entryText(one)}`,
+	      encodeFunctionData({ abi: registry, functionName: 'setMetadata', args: [id, one.metadataKey, one.metadataValue] }));
+}
+
+/* Statements of a seller: domains without a contract. */
+const statements = {
+	receipt: ['x402 receipt', 'Receipt', 'uint256 version,string network,string resourceUrl,string payer,uint256 issuedAt,string transaction'],
+	offer: ['x402 offer', 'Offer', 'uint256 version,string resourceUrl,string scheme,string network,string asset,string payTo,string amount,uint256 validUntil'],
+	order: ['artui order', 'Order', 'uint256 version,string experimentId,bytes32 trainHash,string state,string valBpb,bytes32 artifactHash,string payer,uint256 finishedAt'],
+};
+for (let i = 0; i < ROUNDS; i++) {
+	const kind = Object.keys(statements)[i % 3];
+	const [name, primaryType, list] = statements[kind];
+	const members = list.split(',').map((m) => ({ type: m.split(' ')[0], name: m.split(' ')[1] }));
+	const k = key(), message = { version: 1n };
+	const words = members.slice(1).map((m) => {
+		const value = m.type === 'string' ? text(m.name === 'resourceUrl' ? 1000 : 18) : m.type === 'bytes32' ? bytes(32) : number(40);
+		message[m.name] = value;
+		return m.type === 'string' ? hexText(value) : value;
+	});
+	const typed = { domain: { name, version: '1', chainId: 1 }, types: { [primaryType]: members }, primaryType, message };
+	check(kind, [kind, k, ...words].join(' '), privateKeyToAccount(k).signTypedData(typed).then((s) => `${hashTypedData(typed)} ${s}`));
+}
+
 /* Reads of the chain. */
 const client = createPublicClient({ transport: http(need('ARTUI_LAB_RPC')), chain: { id: CHAIN_ID, name: 'lab', nativeCurrency: {}, rpcUrls: {} } });
 const abi = parseAbi(['function authorizationState(address,bytes32) view returns (bool)', 'function DOMAIN_SEPARATOR() view returns (bytes32)']);
