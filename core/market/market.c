@@ -178,7 +178,7 @@ static enum art_status first_failure(const struct market_report *r, struct art_e
 	if (!r->sources.n)
 		return art_fail(err, ART_NET, "no source could be asked: market.sources and market.chains leave none");
 	return art_fail(err, ART_NET, "no source could be asked: %s: %.180s", r->sources.rows[0].name,
-			r->sources.rows[0].error);
+			r->sources.rows[0].error[0] ? r->sources.rows[0].error : "it has nothing to tell");
 }
 
 enum art_status market_discover(struct market *m, const struct market_ask *ask, struct market_report *out,
