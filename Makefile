@@ -63,6 +63,7 @@ AVX2 = -mavx2 -mfma
 AVX512 = $(AVX2) -mavx512f -mavx512bw -mavx512vl -mavx512dq
 isa = $(if $(filter %_avx2.c,$<),$(AVX2))$(if $(filter %_avx512.c,$<),$(AVX512))$(if \
 	$(filter %_avx512bf16.c,$<),$(AVX512) -mavx512bf16)$(if \
+	$(filter %_avx512fp16.c,$<),$(AVX512) -mavx512fp16)$(if \
 	$(filter %_amx.c,$<),$(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16)
 
 $(BUILD)/obj/worker/train/%.o: worker/train/%.c

@@ -112,7 +112,7 @@ static bool text_fits(enum config_key k, const char *s, char *why, size_t why_si
 	const char *words = NULL;
 
 	if (k == CONFIG_TRAIN_KERNEL_KEY)
-		words = "auto plain avx2 avx512 avx512bf16 amx";
+		words = "auto plain avx2 avx512 avx512bf16 avx512fp16 amx";
 	else if (k == CONFIG_SEARCH_SCREEN_KEY)
 		words = "min mean sigma";
 	if (words && !in_words(s, words)) {

@@ -22,7 +22,7 @@ enum config_type { CONFIG_TEXT, CONFIG_INT, CONFIG_REAL, CONFIG_BOOL, CONFIG_MON
 	_(TRAIN_BUDGET_S, "train.budget_s", CONFIG_REAL, "300", 1, 604800, "training seconds of one run") \
 	_(TRAIN_GRACE_S, "train.grace_s", CONFIG_REAL, "120", 1, 86400, "seconds beyond the budget before a run is ended") \
 	_(TRAIN_THREADS, "train.threads", CONFIG_INT, "0", 0, 1024, "threads of the native trainer; 0: all processors this program may use") \
-	_(TRAIN_KERNEL, "train.kernel", CONFIG_TEXT, "auto", 0, 0, "kernels of the native trainer: auto, plain, avx2, avx512, avx512bf16, amx") \
+	_(TRAIN_KERNEL, "train.kernel", CONFIG_TEXT, "auto", 0, 0, "kernels of the native trainer: auto, plain, avx2, avx512, avx512bf16, avx512fp16, amx") \
 	_(TRAIN_MEM_MB, "train.mem_mb", CONFIG_INT, "0", 0, 16777216, "memory limit of one run in MiB; 0: three quarters of what is free at start; 16777216: no limit") \
 	_(TRAIN_LOG_MB, "train.log_mb", CONFIG_INT, "64", 1, 65536, "size at which a run's log ends the run") \
 	_(SEARCH_CONFIRM, "search.confirm", CONFIG_INT, "3", 1, 20, "fresh seeds that confirm a candidate, and runs of the baseline") \

@@ -81,12 +81,17 @@ def time_steps(args):
             w.grad = None
         return middle
 
+    begin = time.perf_counter()
     for _ in range(args.warmup):
         step()
+        if time.perf_counter() - begin > args.limit / 3:
+            break
     whole, update = [], []
     end = time.perf_counter() + args.seconds
     while time.perf_counter() < end or len(whole) < 3:
         start = time.perf_counter()
+        if whole and start - begin > args.limit:
+            break
         middle = step()
         whole.append(time.perf_counter() - start)
         update.append(time.perf_counter() - middle)
@@ -109,6 +114,8 @@ def main():
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--seconds", type=float, default=10)
     ap.add_argument("--warmup", type=int, default=3)
+    ap.add_argument("--limit", type=float, default=30,
+                    help="seconds after which one measured step must do")
     ap.add_argument("--depth", type=int, default=4)
     ap.add_argument("--width", type=int, default=256)
     ap.add_argument("--heads", type=int, default=2)

@@ -33,7 +33,7 @@ import torch
 
 import gpt_torch
 
-KERNELS = ("plain", "avx2", "avx512", "avx512bf16", "amx")
+KERNELS = ("plain", "avx2", "avx512", "avx512bf16", "avx512fp16", "amx")
 NO_KERNEL = 3  # exit status of parity_dump
 
 AUTOCAST_FACTOR = 2.0

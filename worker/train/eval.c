@@ -175,7 +175,8 @@ static const char usage[] =
 	"  --unlock-final      needed for --split final; each checkpoint may read it once,\n"
 	"                      and every read is noted in DIR/final.reads\n"
 	"  --threads N         (as many as CPUs)\n"
-	"  --kernel NAME       auto, plain, avx2, avx512, avx512bf16 or amx (auto)\n"
+	"  --kernel NAME       auto, plain, avx2, avx512, avx512bf16, avx512fp16\n"
+	"                      or amx (auto)\n"
 	"  --json              one JSON object\n";
 
 /* 0: go on; otherwise 1 + the exit status. */

@@ -21,7 +21,7 @@
 #define QUERY_BLOCK 512 /* query positions whose probabilities attention's backward holds */
 #define MUON_STEPS 5
 
-/* One layer's weights: bf16 packed for y = x W^T (fwd) and dx = dy W (bwd), the rest fp32. */
+/* One layer's weights: halves (kernel/simd.h) packed for y = x W^T (fwd) and dx = dy W (bwd), the rest fp32. */
 struct layer_weights {
 	int window; /* keys a query looks back at, besides itself */
 	const float *gate; /* [H, 32], NULL where the layer has no value embedding */
@@ -61,6 +61,7 @@ struct worker {
 	struct layer_grads *grad;  /* [L] */
 	float *g_wte, *g_head, *g_resid, *g_x0;
 	double loss; /* sum, nats */
+	int next;    /* row of the batch to be done next */
 	/* whole chunk */
 	float *x;       /* [M, C] residual stream */
 	uint16_t *x0;   /* [M, C] */
@@ -82,6 +83,7 @@ struct worker {
 	float *dk_acc, *dv_acc;               /* [T, D] */
 	/* one panel */
 	float *panel;        /* [TALL_PANEL, max(C, HEAD_COLUMNS)] */
+	float *logits;       /* [TALL_PANEL, V_pad], in training */
 	uint16_t *a_c;        /* [TALL_PANEL, C] */
 	uint16_t *a_f;       /* [TALL_PANEL, F] */
 	uint16_t *a_v;       /* [TALL_PANEL, V_pad] logit gradients */
@@ -137,16 +139,21 @@ struct gemm_args {
  */
 struct kernel_ops {
 	enum model_kernel id;
+	/* NULL where halves have float's range. Elsewhere (fp16) the operations to go on with when a
+	 * forward pass leaves that range; gradients then want a loss scaled up (model_run.c). */
+	const struct kernel_ops *wider;
 	void (*gemm_nn)(const struct gemm_args *g);
 	void (*gemm_tn)(const struct gemm_args *g);
-	/* @rows whole sequences; adds to the worker's gradients and loss. */
-	void (*train)(const struct net *n, struct worker *w, const int32_t *inputs,
-		      const int32_t *targets, int rows, float scale);
-	/* Either output may be NULL. */
-	void (*infer)(const struct net *n, struct worker *w, const int32_t *inputs,
+	/* @rows whole sequences; adds to the worker's gradients and loss. Returns the rows done: all,
+	 * or those before the first of which the forward pass left the range of numbers. */
+	int (*train)(const struct net *n, struct worker *w, const int32_t *inputs,
+		     const int32_t *targets, int rows, float scale);
+	/* Either output may be NULL. Returns false when a pass left the range of numbers. */
+	bool (*infer)(const struct net *n, struct worker *w, const int32_t *inputs,
 		      const int32_t *targets, int rows, float *losses, float *logits);
 	void (*pack)(const struct pack_job *j);
 	void (*sum)(float *dst, const float *src, size_t n); /* dst += src */
+	bool (*multiply)(float *x, size_t n, float factor);  /* returns whether all are finite */
 	void (*muon)(struct worker *w, const struct muon_job *j);
 	void (*adam)(const struct adam_job *j);
 	double (*peak)(double seconds); /* FLOP/s of this thread's multiply-add unit */
@@ -154,7 +161,8 @@ struct kernel_ops {
 
 extern const struct kernel_ops kernel_plain;
 #if defined(__x86_64__)
-extern const struct kernel_ops kernel_avx2, kernel_avx512, kernel_avx512bf16, kernel_amx;
+extern const struct kernel_ops kernel_avx2, kernel_avx512, kernel_avx512bf16, kernel_avx512fp16,
+	kernel_amx;
 #endif
 
 /* cpu.c: what this processor and kernel of the operating system allow. */

@@ -20,6 +20,15 @@ static enum art_status choose_kernel(struct model *m, struct art_err *err)
 	return ART_OK;
 }
 
+bool model_widen(struct model *m)
+{
+	if (!m->ops->wider)
+		return false;
+	m->ops = m->ops->wider;
+	model_params_changed(m); /* halves are another format now */
+	return true;
+}
+
 static enum art_status map_arena(struct model *m, size_t mem_max, struct art_err *err)
 {
 	const struct model_config *c = &m->cfg;
@@ -109,6 +118,11 @@ const struct model_config *model_config(const struct model *m)
 enum model_kernel model_kernel(const struct model *m)
 {
 	return m->ops->id;
+}
+
+int64_t model_skipped_steps(const struct model *m)
+{
+	return m->skipped;
 }
 
 size_t model_bytes(const struct model *m)
@@ -202,7 +216,8 @@ void model_init_weights(struct model *m, uint64_t seed)
 		for (i = 0; i < m->opt.threads; i++)
 			m->stale[i] = true;
 	}
-	m->steps = 0;
+	m->steps = m->skipped = 0;
+	m->loss_exponent = MODEL_LOSS_EXPONENT;
 	model_params_changed(m);
 }
 

@@ -27,13 +27,16 @@ struct model_config {
 };
 
 /* Which micro-kernels: AUTO takes the fastest this CPU has (feature bits, then a short
- * measurement where two instruction sets compete: AVX512_BF16 against AVX-512 fp32). */
+ * measurement where instruction sets compete: AVX512_BF16, AVX512_FP16, AVX-512 fp32).
+ * AVX512FP16 keeps activations and gradients in fp16 with a scaled loss and goes on as AVX512 when
+ * a forward pass leaves fp16's range; the others keep bf16. */
 #define MODEL_KERNEL_LIST(_) \
 	_(AUTO, "auto")      \
 	_(PLAIN, "plain")    \
 	_(AVX2, "avx2")      \
 	_(AVX512, "avx512")  \
 	_(AVX512BF16, "avx512bf16") \
+	_(AVX512FP16, "avx512fp16") \
 	_(AMX, "amx")
 enum model_kernel {
 #define MODEL_KERNEL_ENUM(name, text) MODEL_KERNEL_##name,
@@ -64,7 +67,8 @@ ART_MUST_USE enum art_status model_open(struct model **out, const struct model_c
 void model_close(struct model *m);
 
 const struct model_config *model_config(const struct model *m);
-enum model_kernel model_kernel(const struct model *m); /* the one chosen, never AUTO */
+/* The one in use, never AUTO; may change from AVX512FP16 to AVX512 in a call that computes. */
+enum model_kernel model_kernel(const struct model *m);
 size_t model_bytes(const struct model *m);             /* size of the arena */
 
 /* autoresearch's init_weights; the same on every machine for a seed. Resets optimizer state. */
@@ -97,7 +101,8 @@ double model_flops_per_token(const struct model_config *cfg);
  * Forward and backward of one micro-batch: @inputs, @targets [rows * T]; a target of -1 is not
  * scored. Adds d(scale * sum of losses)/dw to the gradients; returns the sum of losses in nats.
  * For the mean over a step of N tokens, scale = 1 / N. The first call after model_step starts
- * from zero gradients. Deterministic for a thread count.
+ * from zero gradients. Deterministic for a thread count. NaN when a forward pass overflows even
+ * float: gradients are then incomplete.
  */
 double model_forward_backward(struct model *m, const int32_t *inputs, const int32_t *targets,
 			      int rows, float scale);
@@ -112,6 +117,9 @@ struct model_step {
 	double weight_decay;   /* WEIGHT_DECAY * (1 - progress) */
 };
 void model_step(struct model *m, const struct model_step *step);
+/* Steps that changed nothing because a gradient left fp16's range (the scale of the loss is lowered
+ * after each, as PyTorch's GradScaler does). 0 with every kernel but AVX512FP16. */
+int64_t model_skipped_steps(const struct model *m);
 
 /* Loss in nats of each position, [rows * T] (0 where target is -1). No gradients touched. */
 void model_losses(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,

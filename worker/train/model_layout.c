@@ -154,7 +154,7 @@ static float *take_f32(struct walk *a, size_t n, size_t m)
 	return take(a, product, sizeof(float));
 }
 
-static uint16_t *take_bf16(struct walk *a, size_t n, size_t m)
+static uint16_t *take_half(struct walk *a, size_t n, size_t m)
 {
 	size_t product;
 
@@ -185,8 +185,8 @@ static void place_packed(struct model *m, struct walk *a, struct param *first, i
 			 int cols)
 {
 	size_t n = (size_t)parts * (size_t)rows;
-	uint16_t *fwd = take_bf16(a, n, (size_t)cols);
-	uint16_t *bwd = m->opt.trainable ? take_bf16(a, n, (size_t)cols) : NULL;
+	uint16_t *fwd = take_half(a, n, (size_t)cols);
+	uint16_t *bwd = m->opt.trainable ? take_half(a, n, (size_t)cols) : NULL;
 	int i;
 
 	for (i = 0; i < parts; i++) {
@@ -229,11 +229,11 @@ static void place_saved(struct model *m, struct walk *a, struct layer_saved *s)
 	const size_t M = m->net.chunk_tokens, C = (size_t)m->net.C, H = (size_t)m->net.H;
 
 	*s = (struct layer_saved){
-		.x_prev = take_bf16(a, M, C),
-		.xn1 = take_bf16(a, M, C), .xn2 = take_bf16(a, M, C),
-		.q = take_bf16(a, M, C), .k = take_bf16(a, M, C), .v = take_bf16(a, M, C),
-		.att = take_bf16(a, M, C),
-		.act = take_bf16(a, M, (size_t)m->net.F),
+		.x_prev = take_half(a, M, C),
+		.xn1 = take_half(a, M, C), .xn2 = take_half(a, M, C),
+		.q = take_half(a, M, C), .k = take_half(a, M, C), .v = take_half(a, M, C),
+		.att = take_half(a, M, C),
+		.act = take_half(a, M, (size_t)m->net.F),
 		.rs1 = take_f32(a, M, 1), .rs2 = take_f32(a, M, 1),
 		.rq = take_f32(a, M, H), .rk = take_f32(a, M, H),
 		.gate = take_f32(a, M, H), .inv = take_f32(a, M, H),
@@ -278,28 +278,29 @@ static void place_training(struct model *m, struct walk *a, struct worker *w)
 
 	w->dx = take_f32(a, M, C);
 	w->dx0 = take_f32(a, M, C);
-	w->dx_s = take_bf16(a, M, C);
-	w->dx2_s = take_bf16(a, M, C);
-	w->dh_s = take_bf16(a, M, F);
-	w->dqkv_s = take_bf16(a, M, 3 * C);
-	w->d_att = take_bf16(a, T, C);
-	w->d_att_s = take_bf16(a, T, C);
+	w->dx_s = take_half(a, M, C);
+	w->dx2_s = take_half(a, M, C);
+	w->dh_s = take_half(a, M, F);
+	w->dqkv_s = take_half(a, M, 3 * C);
+	w->d_att = take_half(a, T, C);
+	w->d_att_s = take_half(a, T, C);
 	w->delta = take_f32(a, T, H);
-	w->dqkv = take_bf16(a, T, 3 * C);
-	w->vt = take_bf16(a, T, D);
-	w->ks = take_bf16(a, T, D);
-	w->qs = take_bf16(a, T, D);
-	w->p_s = take_bf16(a, block, T);
-	w->ds_s = take_bf16(a, block, T);
+	w->dqkv = take_half(a, T, 3 * C);
+	w->vt = take_half(a, T, D);
+	w->ks = take_half(a, T, D);
+	w->qs = take_half(a, T, D);
+	w->p_s = take_half(a, block, T);
+	w->ds_s = take_half(a, block, T);
 	w->dscores = take_f32(a, PANEL, T);
 	w->dk_acc = take_f32(a, T, D);
 	w->dv_acc = take_f32(a, T, D);
-	w->a_v = take_bf16(a, TALL_PANEL, (size_t)m->net.V_pad);
-	w->head_dl_s = take_bf16(a, HEAD_TOKENS, (size_t)m->net.V_pad);
-	w->mx = take_bf16(a, F, C);
-	w->mx_s = take_bf16(a, F, C);
-	w->ma_s = take_bf16(a, C, C);
-	w->mb_s = take_bf16(a, C, C);
+	w->logits = take_f32(a, TALL_PANEL, (size_t)m->net.V_pad);
+	w->a_v = take_half(a, TALL_PANEL, (size_t)m->net.V_pad);
+	w->head_dl_s = take_half(a, HEAD_TOKENS, (size_t)m->net.V_pad);
+	w->mx = take_half(a, F, C);
+	w->mx_s = take_half(a, F, C);
+	w->ma_s = take_half(a, C, C);
+	w->mb_s = take_half(a, C, C);
 	w->mpanel = take_f32(a, PANEL, C);
 	w->mscale = take_f32(a, F, 1);
 }
@@ -330,17 +331,17 @@ static void place_worker(struct model *m, struct walk *a, int thread)
 			w->saved[l] = s;
 	}
 	w->x = take_f32(a, M, C);
-	w->x0 = take_bf16(a, M, C);
+	w->x0 = take_half(a, M, C);
 	w->rs0 = take_f32(a, M, 1);
-	w->seq_o = take_bf16(a, T, C);
-	w->kt = take_bf16(a, T, D);
-	w->vs = take_bf16(a, T, D);
-	w->ds = take_bf16(a, PANEL, T);
+	w->seq_o = take_half(a, T, C);
+	w->kt = take_half(a, T, D);
+	w->vs = take_half(a, T, D);
+	w->ds = take_half(a, PANEL, T);
 	w->scores = take_f32(a, PANEL, T);
 	w->panel = take_f32(a, TALL_PANEL, C > HEAD_COLUMNS ? C : HEAD_COLUMNS);
-	w->a_c = take_bf16(a, TALL_PANEL, C);
-	w->a_f = take_bf16(a, TALL_PANEL, (size_t)n->F);
-	w->head_x_s = take_bf16(a, HEAD_TOKENS, C);
+	w->a_c = take_half(a, TALL_PANEL, C);
+	w->a_f = take_half(a, TALL_PANEL, (size_t)n->F);
+	w->head_x_s = take_half(a, HEAD_TOKENS, C);
 }
 
 bool model_layout(struct model *m)

@@ -29,6 +29,8 @@ struct step_task {
 	size_t from, n;
 };
 
+#define MODEL_LOSS_EXPONENT 5 /* to begin with: gradients of logits up to 32 */
+
 struct model {
 	struct model_config cfg;
 	struct model_options opt;
@@ -48,6 +50,13 @@ struct model {
 	float **parts;          /* [threads] blocks of gradients; parts[0] holds the sum when finished */
 	bool *stale;            /* [threads] part holds nothing to be kept */
 	int64_t steps;          /* optimizer steps taken */
+
+	/* Where kernels need it (ops->wider), losses are scaled by a power of two. */
+	int loss_exponent; /* so that scale times that power is below 2^loss_exponent */
+	float unit;        /* that power, for the gradients of this step */
+	bool in_units;     /* parts[0] is not divided by it yet */
+	bool overflowed;   /* gradients, when last finished, were not all finite */
+	int64_t skipped;
 };
 
 /* model_info.c: the rules of model.h and of the layers. */
@@ -63,5 +72,7 @@ void model_layout_tables(struct model *m); /* before it, once: shapes, parameter
 /* model.c: bf16 copies of @rows rows from @row of one parameter (nothing where it has none). */
 void model_pack_param(struct model *m, int i, int row, int rows);
 void model_pack_head(struct model *m);
+/* model.c: to the kernel with float's range; false when this one has it. */
+bool model_widen(struct model *m);
 
 #endif

@@ -10,6 +10,9 @@
 #define MUON_BETA2 0.95f
 #define X0_BETA1 0.96 /* the x0 scalars have betas of their own */
 #define X0_BETA2 0.95
+/* After a gradient too large for fp16 the loss is scaled by 1/16 of before, as often as these say. */
+#define LOSS_EXPONENT_STEP 4
+#define LOSS_EXPONENT_MIN (MODEL_LOSS_EXPONENT - 4 * LOSS_EXPONENT_STEP)
 
 /* Rows of a batch that worker @t of @n takes: as equal as whole sequences allow. */
 static int first_row(int rows, int t, int n)
@@ -31,31 +34,76 @@ static void check_batch(const struct model *m, const int32_t *inputs, const int3
 	ART_BUG_ON(bad);
 }
 
+static bool multiply_gradients(struct model *m, float factor)
+{
+	const size_t piece = 1 << 14;
+	const int64_t pieces = (int64_t)((m->block + piece - 1) / piece);
+	bool finite = true;
+	int64_t i;
+
+#pragma omp parallel for schedule(static) num_threads(m->opt.threads) reduction(&& : finite)
+	for (i = 0; i < pieces; i++) {
+		size_t at = (size_t)i * piece;
+
+		finite = m->ops->multiply(m->parts[0] + at, m->block - at < piece ? m->block - at : piece,
+					  factor) && finite;
+	}
+	return finite;
+}
+
+/* fp16 ends at 65504 and 6e-8, so gradients are computed larger, by one power of two a step. */
+static void begin_units(struct model *m, float scale)
+{
+	bool fresh = true;
+	int e = 0, t;
+
+	for (t = 0; t < m->opt.threads; t++)
+		fresh &= m->stale[t];
+	if (fresh) {
+		if (m->ops->wider && scale > 0 && isfinite(scale))
+			(void)frexpf(scale, &e);
+		m->unit = m->ops->wider && e ? ldexpf(1, m->loss_exponent - e) : 1;
+	} else if (!m->in_units && m->unit != 1) {
+		(void)multiply_gradients(m, m->unit);
+	}
+	m->in_units = true;
+}
+
 double model_forward_backward(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
 			      float scale)
 {
 	const int n = m->opt.threads;
 	double loss = 0;
-	int t;
+	int left, t;
 
 	ART_BUG_ON(!m->opt.trainable);
 	check_batch(m, inputs, targets, rows);
-#pragma omp parallel for schedule(static, 1) num_threads(n)
+	begin_units(m, scale);
 	for (t = 0; t < n; t++) {
-		int from = first_row(rows, t, n), to = first_row(rows, t + 1, n);
-		size_t at = (size_t)from * (size_t)m->net.T;
-
 		m->workers[t].loss = 0;
-		if (from == to)
-			continue;
-		if (m->stale[t])
-			memset(m->parts[t], 0, m->block * sizeof(float));
-		m->stale[t] = false;
-		m->ops->train(&m->net, &m->workers[t], inputs + at, targets + at, to - from, scale);
+		m->workers[t].next = first_row(rows, t, n);
 	}
+	do {
+		left = 0;
+#pragma omp parallel for schedule(static, 1) num_threads(n) reduction(+ : left)
+		for (t = 0; t < n; t++) {
+			struct worker *w = &m->workers[t];
+			int to = first_row(rows, t + 1, n);
+			size_t at = (size_t)w->next * (size_t)m->net.T;
+
+			if (w->next == to)
+				continue;
+			if (m->stale[t])
+				memset(m->parts[t], 0, m->block * sizeof(float));
+			m->stale[t] = false;
+			w->next += m->ops->train(&m->net, w, inputs + at, targets + at, to - w->next,
+						 scale * m->unit);
+			left += to - w->next;
+		}
+	} while (left && model_widen(m));
 	for (t = 0; t < n; t++)
 		loss += m->workers[t].loss;
-	return loss;
+	return left ? (double)NAN : loss;
 }
 
 static void run_infer(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
@@ -63,18 +111,24 @@ static void run_infer(struct model *m, const int32_t *inputs, const int32_t *tar
 {
 	const int n = m->opt.threads;
 	const size_t T = (size_t)m->net.T, V = (size_t)m->net.V;
+	bool finite;
 	int t;
 
 	check_batch(m, inputs, targets, rows);
-#pragma omp parallel for schedule(static, 1) num_threads(n)
-	for (t = 0; t < n; t++) {
-		int from = first_row(rows, t, n), to = first_row(rows, t + 1, n);
-		size_t at = (size_t)from * T;
+	do {
+		finite = true;
+#pragma omp parallel for schedule(static, 1) num_threads(n) reduction(&& : finite)
+		for (t = 0; t < n; t++) {
+			int from = first_row(rows, t, n), to = first_row(rows, t + 1, n);
+			size_t at = (size_t)from * T;
 
-		if (from < to)
-			m->ops->infer(&m->net, &m->workers[t], inputs + at, targets ? targets + at : NULL,
-				      to - from, losses ? losses + at : NULL, logits ? logits + at * V : NULL);
-	}
+			if (from < to)
+				finite = m->ops->infer(&m->net, &m->workers[t], inputs + at,
+						       targets ? targets + at : NULL, to - from,
+						       losses ? losses + at : NULL,
+						       logits ? logits + at * V : NULL) && finite;
+		}
+	} while (!finite && model_widen(m));
 }
 
 void model_losses(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
@@ -110,6 +164,8 @@ void model_grads_finish(struct model *m)
 	m->stale[0] = false;
 	for (t = 1; t < m->opt.threads; t++)
 		m->stale[t] = true;
+	m->overflowed = m->in_units && m->unit != 1 && !multiply_gradients(m, 1 / m->unit);
+	m->in_units = false;
 }
 
 static void muon_task(struct model *m, struct worker *w, int param, const struct model_step *s)
@@ -178,6 +234,14 @@ void model_step(struct model *m, const struct model_step *step)
 	int i;
 
 	model_grads_finish(m);
+	m->stale[0] = true;
+	if (m->overflowed) {
+		m->skipped++;
+		m->loss_exponent -= LOSS_EXPONENT_STEP;
+		if (m->loss_exponent < LOSS_EXPONENT_MIN)
+			(void)model_widen(m);
+		return;
+	}
 	m->steps++;
 #pragma omp parallel for schedule(dynamic) num_threads(m->opt.threads)
 	for (i = 0; i < m->n_tasks; i++) {
@@ -189,5 +253,4 @@ void model_step(struct model *m, const struct model_step *step)
 			adam_task(m, t, step);
 	}
 	model_pack_head(m);
-	m->stale[0] = true;
 }

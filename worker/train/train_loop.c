@@ -53,6 +53,8 @@ struct run {
 	int32_t *inputs, *targets;
 	int64_t t_start, t_line;
 	int64_t step, tokens;
+	int64_t skipped;          /* of model_skipped_steps, already told */
+	enum model_kernel kernel; /* in use at the last step */
 	double seconds; /* counted in the budget */
 	double smooth_loss, flops_per_token, peak;
 	bool is_terminal;
@@ -127,7 +129,8 @@ static enum art_status open_run(struct run *r, struct art_err *err)
 	r->targets = art_alloc(n, sizeof(*r->targets));
 	model_init_weights(r->m, r->cfg.seed);
 	r->flops_per_token = model_flops_per_token(&r->cfg.model);
-	r->peak = model_kernel_peak(model_kernel(r->m), r->a.model.threads);
+	r->kernel = model_kernel(r->m);
+	r->peak = model_kernel_peak(r->kernel, r->a.model.threads);
 	return ART_OK;
 }
 
@@ -199,6 +202,23 @@ static double accumulate(struct run *r)
 	return loss;
 }
 
+/* What fp16 could not hold is said: a skipped step and a slower kernel are worth knowing of. */
+static void print_overflow(struct run *r)
+{
+	int64_t skipped = model_skipped_steps(r->m);
+
+	if (skipped > r->skipped)
+		fprintf(stderr, "step %05lld: a gradient left the range of fp16, this step changed nothing\n",
+			(long long)r->step);
+	r->skipped = skipped;
+	if (model_kernel(r->m) == r->kernel)
+		return;
+	r->kernel = model_kernel(r->m);
+	r->peak = model_kernel_peak(r->kernel, r->a.model.threads);
+	fprintf(stderr, "step %05lld: numbers left the range of fp16, going on with kernel %s\n",
+		(long long)r->step, model_kernel_name(r->kernel));
+}
+
 static void print_progress(struct run *r, double progress, double lrm, double dt)
 {
 	int64_t now = art_mono_us();
@@ -262,6 +282,7 @@ static enum art_status train(struct run *r, struct art_err *err)
 		struct model_step step = config_step(&r->cfg, r->step, progress);
 
 		model_step(r->m, &step);
+		print_overflow(r);
 		if (!isfinite(loss) || loss > LOSS_MAX) {
 			puts("FAIL");
 			return art_fail(err, ART_INVALID, "training diverged at step %lld: loss %g",
@@ -367,7 +388,8 @@ static const char usage[] =
 	"  --flop-budget F    floating-point operations instead of seconds\n"
 	"  --seed N           instead of the recipe's SEED\n"
 	"  --threads N        (as many as CPUs)\n"
-	"  --kernel NAME      auto, plain, avx2, avx512, avx512bf16 or amx (auto)\n"
+	"  --kernel NAME      auto, plain, avx2, avx512, avx512bf16, avx512fp16\n"
+	"                     or amx (auto)\n"
 	"  --metrics-fd N     one JSON line a step on this open descriptor\n"
 	"  --no-eval          do not score the validation split at the end\n"
 	"  --mem-max BYTES    refuse a model that needs more (512M, 4G, ...)\n";

@@ -2,15 +2,18 @@
  * attention.h - causal, windowed attention of one sequence, forward and backward.
  *
  * A query panel of 32 rows meets only the 32-key blocks its window touches. Because q and k are
- * normed, a score is at most sqrt(D): the exponentials need no running maximum, and
- * probabilities stay unnormalised until the 32 x D output. The backward pass computes them again
- * rather than keeping T x T numbers a head; with dO' = dO / sum and delta' = delta / sum it
- * needs no normalised ones either.
+ * normed, a score is at most sqrt(D): the exponentials need no running maximum. They are divided
+ * by their sum before they become halves. The backward pass computes the probabilities again
+ * rather than keeping T x T numbers a head.
  */
 #ifndef TRAIN_KERNEL_ATTENTION_H
 #define TRAIN_KERNEL_ATTENTION_H
 
 #include "worker/train/kernel/rows.h"
+
+/* Gradients of scores are the smallest numbers of the backward pass; kept this many times larger
+ * they stay clear of the end of fp16's range. A power of two, so that bf16 loses no bit by it. */
+#define SCORE_GAIN 16.0f
 
 /* First key block of the panel of queries at @i. */
 INL int first_key(int i, int window)
@@ -78,23 +81,26 @@ static void attention_forward(const struct net *n, struct worker *w, int l, size
 			mul_nn(PANEL, nk, D, q + (size_t)i * C, (size_t)C, w->kt + (size_t)j0 * D, (size_t)D * 16,
 			       w->scores, (size_t)nk, false);
 			exp_panel(w->scores, nk, i, j0, window, scale, sums);
-			for (c = 0; c < PANEL * nk; c += VW)
-				vstore_bf16(w->ds + c, vload(w->scores + c));
+			for (r = 0; r < PANEL; r++) {
+				const float inv = 1.0f / sums[r];
+				const size_t row = (size_t)r * nk;
+
+				y->inv[(m0 + (size_t)(i + r)) * (size_t)n->H + h] = inv;
+				for (c = 0; c < nk; c += VW)
+					vstore_half(w->ds + row + c, vload(w->scores + row + c) * vset(inv));
+			}
 			mul_nn(PANEL, D, nk, w->ds, (size_t)nk, w->vs + (size_t)j0 * 16, (size_t)T * 16,
 			       w->panel, (size_t)D, false);
 			for (r = 0; r < PANEL; r += 2) {
 				size_t m = m0 + (size_t)(i + r);
-				float s0 = 1.0f / sums[r], s1 = 1.0f / sums[r + 1];
 				uint16_t *o = w->seq_o + (size_t)(i + r) * C + h * D;
 				const float *p = w->panel + (size_t)r * D;
 
-				y->inv[m * (size_t)n->H + h] = s0;
-				y->inv[(m + 1) * (size_t)n->H + h] = s1;
 				for (c = 0; c < D; c += VW) {
-					vf a = vload(p + c) * vset(s0), b = vload(p + D + c) * vset(s1);
+					vf a = vload(p + c), b = vload(p + D + c);
 
-					vstore_bf16(o + c, a);
-					vstore_bf16(o + C + c, b);
+					vstore_half(o + c, a);
+					vstore_half(o + C + c, b);
 					vstore_pair(strip_at(y->att, n->chunk_tokens * 16, m / 2, h * D + c), a, b);
 				}
 			}
@@ -102,28 +108,29 @@ static void attention_forward(const struct net *n, struct worker *w, int l, size
 	}
 }
 
-/* Probabilities and score gradients of a panel to strips (and ds row-major). */
+/* Probabilities and score gradients of a panel to strips (and ds row-major). @inv [PANEL, H] */
 INL void score_grads(struct worker *w, const struct net *n, int h, int i, int j0, int nk,
-		     size_t stride, int qs)
+		     size_t stride, int qs, const float *inv)
 {
-	const vf scale = vset(1.0f / sqrtf((float)n->D));
+	const vf scale = vset(SCORE_GAIN / sqrtf((float)n->D));
 	int c, r;
 
 	for (r = 0; r < PANEL; r += 2) {
 		const float *p = w->scores + (size_t)r * nk, *d = w->dscores + (size_t)r * nk;
 		vf d0 = vset(w->delta[(size_t)(i + r) * n->H + h]);
 		vf d1 = vset(w->delta[(size_t)(i + r + 1) * n->H + h]);
+		vf i0 = vset(inv[(size_t)r * n->H + h]), i1 = vset(inv[(size_t)(r + 1) * n->H + h]);
 		size_t pair = (size_t)(i + r - qs) / 2;
 
 		for (c = 0; c < nk; c += VW) {
-			vf p0 = vload(p + c), p1 = vload(p + nk + c);
+			vf p0 = vload(p + c) * i0, p1 = vload(p + nk + c) * i1;
 			vf g0 = p0 * (vload(d + c) - d0) * scale;
 			vf g1 = p1 * (vload(d + nk + c) - d1) * scale;
 
 			vstore_pair(strip_at(w->p_s, stride, pair, j0 + c), p0, p1);
 			vstore_pair(strip_at(w->ds_s, stride, pair, j0 + c), g0, g1);
-			vstore_bf16(w->ds + (size_t)r * nk + c, g0);
-			vstore_bf16(w->ds + (size_t)(r + 1) * nk + c, g1);
+			vstore_half(w->ds + (size_t)r * nk + c, g0);
+			vstore_half(w->ds + (size_t)(r + 1) * nk + c, g1);
 		}
 	}
 }
@@ -148,12 +155,12 @@ INL void attention_back_block(const struct net *n, struct worker *w, int l, int 
 		mul_nn(PANEL, nk, D, w->d_att + (size_t)i * C + h * D, (size_t)C, w->vt + (size_t)j0 * D,
 		       (size_t)D * 16, w->dscores, (size_t)nk, false);
 		exp_panel(w->scores, nk, i, j0, window, scale, sums);
-		score_grads(w, n, h, i, j0, nk, stride, qs);
+		score_grads(w, n, h, i, j0, nk, stride, qs, y->inv + (m0 + (size_t)i) * (size_t)n->H);
 		mul_nn(PANEL, D, nk, w->ds, (size_t)nk, w->ks + (size_t)j0 * 16, full, w->panel, (size_t)D,
 		       false);
 		for (r = 0; r < PANEL; r++)
 			rope_norm_back(w->panel + (size_t)r * D, q + (size_t)(i + r) * C,
-				       y->rq[(m0 + (size_t)(i + r)) * n->H + h],
+				       y->rq[(m0 + (size_t)(i + r)) * n->H + h] / SCORE_GAIN,
 				       n->rope_cos + (size_t)(i + r) * (D / 2),
 				       n->rope_sin + (size_t)(i + r) * (D / 2), D,
 				       w->dqkv + (size_t)(i + r) * 3 * C + h * D);
@@ -172,7 +179,7 @@ INL void attention_back_block(const struct net *n, struct worker *w, int l, int 
 	}
 }
 
-/* dv to its bf16 place; through the value embedding and its gate where the layer has them. */
+/* dv to its place; through the value embedding and its gate where the layer has them. */
 INL void value_back_row(const struct net *n, struct worker *w, int l, int h, size_t m, int token,
 			const float *dv, uint16_t *out)
 {
@@ -184,7 +191,7 @@ INL void value_back_row(const struct net *n, struct worker *w, int l, int h, siz
 	int c;
 
 	for (c = 0; c < D; c += VW)
-		vstore_bf16(out + c, vload(dv + c));
+		vstore_half(out + c, vload(dv + c));
 	if (!n->layer[l].ve)
 		return;
 	ve = n->layer[l].ve + (size_t)token * C + h * D;
@@ -220,7 +227,7 @@ static void attention_backward(const struct net *n, struct worker *w, int l, siz
 			uint16_t *out = w->dqkv + (size_t)j * 3 * C + h * D;
 
 			rope_norm_back(w->dk_acc + (size_t)j * D, y->k + at + (size_t)j * C,
-				       y->rk[m * (size_t)n->H + h], n->rope_cos + (size_t)j * (D / 2),
+				       y->rk[m * (size_t)n->H + h] / SCORE_GAIN, n->rope_cos + (size_t)j * (D / 2),
 				       n->rope_sin + (size_t)j * (D / 2), D, out + C);
 			value_back_row(n, w, l, h, m, inputs[m], w->dv_acc + (size_t)j * D, out + 2 * C);
 		}

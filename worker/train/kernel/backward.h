@@ -11,59 +11,38 @@
 #include "worker/train/kernel/forward.h"
 
 /*
- * Logits of columns [v, v + cols) in the panel to e^z (1 - tanh^2), bf16, row-major and strips:
- * the loss's gradient but for the factor scale / sum of e^z a row, and the target's own term.
+ * Logits of columns [v, v + cols) of the panel's row @r to e^z (1 - tanh^2), in place: the loss's
+ * gradient but for the factor scale / sum of e^z, and the target's own term. Returns that sum.
  */
-INL void head_grad_block(struct worker *w, const struct net *n, int rows, int v, int cols,
-			 size_t pair0, float *sums)
+INL float head_grad_row(struct worker *w, const struct net *n, int r, int v, int cols)
 {
+	float *p = w->logits + (size_t)r * n->V_pad + v;
 	const int valid = n->V - v;
-	int c, r;
+	vf s = vset(0), t;
+	int c;
 
-	for (r = 0; r < rows; r += 2) {
-		const float *p = w->panel + (size_t)r * cols;
-		uint16_t *out = w->a_v + (size_t)r * n->V_pad + v;
-		vf s0 = vset(0), s1 = vset(0), t0, t1;
+	for (c = 0; c < cols; c += VW) {
+		vf e = vexp2(softcap(vload(p + c), &t) * vset(LOG2E));
 
-		for (c = 0; c < cols; c += VW) {
-			vf e0 = vexp2(softcap(vload(p + c), &t0) * vset(LOG2E));
-			vf e1 = vexp2(softcap(vload(p + cols + c), &t1) * vset(LOG2E));
-
-			if (c + VW > valid) {
-				vi in = viota() + c < valid;
-
-				e0 = (vf)((vi)e0 & in);
-				e1 = (vf)((vi)e1 & in);
-			}
-			s0 += e0;
-			s1 += e1;
-			e0 *= vset(1.0f) - t0 * t0;
-			e1 *= vset(1.0f) - t1 * t1;
-			vstore_bf16(out + c, e0);
-			vstore_bf16(out + n->V_pad + c, e1);
-			vstore_pair(strip_at(w->head_dl_s, HEAD_TOKENS * 16, pair0 + (size_t)r / 2, v + c), e0,
-				    e1);
-		}
-		sums[r] += vsum(s0);
-		sums[r + 1] += vsum(s1);
+		if (c + VW > valid)
+			e = (vf)((vi)e & (viota() + c < valid));
+		s += e;
+		vstore(p + c, e * (vset(1.0f) - t * t));
 	}
+	return vsum(s);
 }
 
 /* The target's term and the row's loss. @x its logit before the cap; returns the row's factor. */
-INL float head_finish_row(struct worker *w, const struct net *n, int r, size_t row, int target,
-			  float x, float sum, float scale)
+INL float head_finish_row(struct worker *w, const struct net *n, int r, int target, float x,
+			  float sum, float scale)
 {
 	float t, z;
-	uint16_t g;
 
 	if (target < 0)
 		return 0;
 	t = tanhf(x / SOFTCAP);
 	z = SOFTCAP * t;
-	g = bf16_from_float((expf(z) - sum) * (1.0f - t * t));
-	w->a_v[(size_t)r * n->V_pad + target] = g;
-	w->head_dl_s[(size_t)(target / 16) * HEAD_TOKENS * 16 + row / 2 * 32 + (size_t)(target % 16) * 2 +
-		     row % 2] = g;
+	w->logits[(size_t)r * n->V_pad + target] = (expf(z) - sum) * (1.0f - t * t);
 	w->loss += (double)logf(sum) - (double)z;
 	return scale / sum;
 }
@@ -74,7 +53,7 @@ static void head_train_panel(const struct net *n, struct worker *w, size_t m, in
 {
 	const int C = n->C, V = n->V_pad;
 	const size_t strip = (size_t)C * 16;
-	float sums[TALL_PANEL] = { 0 }, picked[TALL_PANEL] = { 0 }, factor[TALL_PANEL], rs[TALL_PANEL];
+	float sums[TALL_PANEL] = { 0 }, picked[TALL_PANEL] = { 0 }, rs[TALL_PANEL];
 	int c, r, v;
 
 	for (r = 0; r < rows; r += 2)
@@ -84,30 +63,32 @@ static void head_train_panel(const struct net *n, struct worker *w, size_t m, in
 		int cols = V - v < HEAD_COLUMNS ? V - v : HEAD_COLUMNS;
 
 		mul_nn(rows, cols, C, w->a_c, (size_t)C, n->head_fwd + (size_t)(v / 16) * strip, strip,
-		       w->panel, (size_t)cols, false);
-		for (r = 0; r < rows; r++)
+		       w->logits + v, (size_t)V, false);
+		for (r = 0; r < rows; r++) {
 			if (targets[r] >= v && targets[r] < v + cols)
-				picked[r] = w->panel[(size_t)r * cols + targets[r] - v];
-		head_grad_block(w, n, rows, v, cols, row / 2, sums);
-	}
-	for (r = 0; r < rows; r++)
-		factor[r] = head_finish_row(w, n, r, row + r, targets[r], picked[r], sums[r], scale);
-	mul_nn(rows, C, V, w->a_v, (size_t)V, n->head_bwd, (size_t)V * 16, w->panel, (size_t)C, false);
-	for (r = 0; r < rows; r++) {
-		float *p = w->panel + (size_t)r * C;
-
-		for (c = 0; c < C; c += VW) {
-			vstore(p + c, vload(p + c) * vset(factor[r]));
-			vstore(w->dx0 + (m + r) * C + c, vset(0));
+				picked[r] = w->logits[(size_t)r * V + targets[r]];
+			sums[r] += head_grad_row(w, n, r, v, cols);
 		}
-		norm_back_row(p, C, w->a_c + (size_t)r * C, rs[r], w->dx + (m + r) * C, false);
 	}
-	/* dW wants factor * dlogits: the factor goes to the narrower operand */
-	for (r = 0; r < rows; r += 2)
-		for (c = 0; c < C; c += VW)
-			vstore_pair(strip_at(w->head_x_s, HEAD_TOKENS * 16, (row + r) / 2, c),
-				    vload_bf16(w->a_c + (size_t)r * C + c) * vset(factor[r]),
-				    vload_bf16(w->a_c + (size_t)(r + 1) * C + c) * vset(factor[r + 1]));
+	for (r = 0; r < rows; r += 2) {
+		vf f0 = vset(head_finish_row(w, n, r, targets[r], picked[r], sums[r], scale));
+		vf f1 = vset(head_finish_row(w, n, r + 1, targets[r + 1], picked[r + 1], sums[r + 1], scale));
+		const float *p = w->logits + (size_t)r * V;
+		uint16_t *out = w->a_v + (size_t)r * V;
+
+		for (c = 0; c < V; c += VW) {
+			vf g0 = vload(p + c) * f0, g1 = vload(p + V + c) * f1;
+
+			vstore_half(out + c, g0);
+			vstore_half(out + V + c, g1);
+			vstore_pair(strip_at(w->head_dl_s, HEAD_TOKENS * 16, (row + r) / 2, c), g0, g1);
+		}
+	}
+	mul_nn(rows, C, V, w->a_v, (size_t)V, n->head_bwd, (size_t)V * 16, w->panel, (size_t)C, false);
+	for (r = 0; r < rows; r++)
+		norm_back_row(w->panel + (size_t)r * C, C, w->a_c + (size_t)r * C, rs[r],
+			      w->dx + (m + r) * C, false);
+	memset(w->dx0 + m * C, 0, (size_t)rows * (size_t)C * sizeof(*w->dx0));
 }
 
 static void head_train(const struct net *n, struct worker *w, const int32_t *targets, size_t tokens,
@@ -156,8 +137,8 @@ INL void mlp_back_panel(const struct net *n, struct worker *w, int l, size_t m, 
 				vload_pair(strip_get(y->act, full, (m + r) / 2, f + c), &s, &t);
 				s = vset(2.0f) * vsqrt(s) * vload(d + c);
 				t = vset(2.0f) * vsqrt(t) * vload(d + cols + c);
-				vstore_bf16(a + c, s);
-				vstore_bf16(a + F + c, t);
+				vstore_half(a + c, s);
+				vstore_half(a + F + c, t);
 				vstore_pair(strip_at(w->dh_s, full, (m + r) / 2, f + c), s, t);
 			}
 		}
@@ -168,7 +149,7 @@ INL void mlp_back_panel(const struct net *n, struct worker *w, int l, size_t m, 
 			       dx + (size_t)r * C);
 }
 
-/* d attention output = dx W_o; scaled by 1 / softmax sum, with its delta, for attention_backward */
+/* d attention output = dx W_o, with its delta, for attention_backward */
 INL void att_out_back_panel(const struct net *n, struct worker *w, int l, int at, size_t m, int rows)
 {
 	const struct layer_saved *y = &w->saved[l];
@@ -184,17 +165,16 @@ INL void att_out_back_panel(const struct net *n, struct worker *w, int l, int at
 		for (h = 0; h < H; h++) {
 			const float *p = w->panel + (size_t)r * C + h * D;
 			uint16_t *out = w->d_att + (size_t)(at + r) * C + h * D;
-			float i0 = y->inv[(m + r) * H + h], i1 = y->inv[(m + r + 1) * H + h];
 			vf s = vset(0), t = vset(0), a, b;
 
 			for (c = 0; c < D; c += VW) {
-				vf d0 = vload(p + c) * vset(i0), d1 = vload(p + C + c) * vset(i1);
+				vf d0 = vload(p + c), d1 = vload(p + C + c);
 
 				vload_pair(strip_get(y->att, full, (m + r) / 2, h * D + c), &a, &b);
 				s += a * d0;
 				t += b * d1;
-				vstore_bf16(out + c, d0);
-				vstore_bf16(out + C + c, d1);
+				vstore_half(out + c, d0);
+				vstore_half(out + C + c, d1);
 				vstore_pair(strip_at(w->d_att_s, (size_t)n->T * 16, (size_t)(at + r) / 2, h * D + c),
 					    d0, d1);
 			}
@@ -250,8 +230,8 @@ INL void enter_back_panel(const struct net *n, struct worker *w, int l, int at, 
 		float *dx = w->dx + m * C + c, *dx0 = w->dx0 + m * C + c;
 		vf d = vload(dx);
 
-		s += d * vload_bf16(y->x_prev + m * C + c);
-		t += d * vload_bf16(w->x0 + m * C + c);
+		s += d * vload_half(y->x_prev + m * C + c);
+		t += d * vload_half(w->x0 + m * C + c);
 		vstore(dx0, vload(dx0) + mix * d);
 		vstore(dx, keep * d);
 	}
@@ -285,8 +265,12 @@ static void layer_backward(const struct net *n, struct worker *w, int l, const i
 	mul_tn(3 * C, C, M, w->dqkv_s, full, y->xn1, full, g->qkv, (size_t)C, true);
 }
 
-static void train(const struct net *n, struct worker *w, const int32_t *inputs, const int32_t *targets,
-		  int rows, float scale)
+/*
+ * Returns how many of the rows were done: all, or those before the first chunk whose forward pass
+ * leaves the range of numbers. Of that chunk nothing is added to the loss or to a gradient.
+ */
+static int train(const struct net *n, struct worker *w, const int32_t *inputs, const int32_t *targets,
+		 int rows, float scale)
 {
 	const int C = n->C;
 	int c, done, l, seqs;
@@ -296,7 +280,8 @@ static void train(const struct net *n, struct worker *w, const int32_t *inputs, 
 		seqs = rows - done < n->chunk_seqs ? rows - done : n->chunk_seqs;
 		at = (size_t)done * n->T;
 		tokens = (size_t)seqs * n->T;
-		layers_forward(n, w, inputs + at, seqs);
+		if (!layers_forward(n, w, inputs + at, seqs))
+			return done;
 		head_train(n, w, targets + at, tokens, scale);
 		for (l = n->L - 1; l >= 0; l--)
 			layer_backward(n, w, l, inputs + at, seqs);
@@ -308,6 +293,7 @@ static void train(const struct net *n, struct worker *w, const int32_t *inputs, 
 			norm_back_row(d, C, w->x0 + m * C, w->rs0[m], w->g_wte + (size_t)inputs[at + m] * C, true);
 		}
 	}
+	return rows;
 }
 
 #endif

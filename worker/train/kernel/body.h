@@ -1,8 +1,8 @@
 /*
  * body.h - the table of operations, made from the headers above under one file's -m flags.
  *
- * The including file defines KERNEL_TABLE (the table's name) and KERNEL_ID, and has included one
- * gemm_*.h. Everything but the table is static, so nothing compiled for a newer processor can be
+ * The including file defines KERNEL_TABLE (the table's name), KERNEL_ID, and KERNEL_WIDER where its
+ * halves have not float's range, and has included one gemm_*.h. Everything but the table is static, so nothing compiled for a newer processor can be
  * picked by the linker for an older one.
  */
 #ifndef TRAIN_KERNEL_BODY_H
@@ -27,20 +27,26 @@ static void op_gemm_tn(const struct gemm_args *g)
 	kernel_end();
 }
 
-static void op_train(const struct net *n, struct worker *w, const int32_t *inputs,
-		     const int32_t *targets, int rows, float scale)
+static int op_train(const struct net *n, struct worker *w, const int32_t *inputs,
+		    const int32_t *targets, int rows, float scale)
 {
+	int done;
+
 	kernel_begin();
-	train(n, w, inputs, targets, rows, scale);
+	done = train(n, w, inputs, targets, rows, scale);
 	kernel_end();
+	return done;
 }
 
-static void op_infer(const struct net *n, struct worker *w, const int32_t *inputs,
+static bool op_infer(const struct net *n, struct worker *w, const int32_t *inputs,
 		     const int32_t *targets, int rows, float *losses, float *logits)
 {
+	bool finite;
+
 	kernel_begin();
-	infer(n, w, inputs, targets, rows, losses, logits);
+	finite = infer(n, w, inputs, targets, rows, losses, logits);
 	kernel_end();
+	return finite;
 }
 
 static void op_muon(struct worker *w, const struct muon_job *j)
@@ -78,12 +84,16 @@ static double op_peak(double seconds)
 
 const struct kernel_ops KERNEL_TABLE = {
 	.id = KERNEL_ID,
+#ifdef KERNEL_WIDER
+	.wider = &KERNEL_WIDER,
+#endif
 	.gemm_nn = op_gemm_nn,
 	.gemm_tn = op_gemm_tn,
 	.train = op_train,
 	.infer = op_infer,
 	.pack = pack,
 	.sum = sum,
+	.multiply = multiply,
 	.muon = op_muon,
 	.adam = adam,
 	.peak = op_peak,

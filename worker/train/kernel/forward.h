@@ -34,7 +34,7 @@ static void embed(const struct net *n, struct worker *w, const int32_t *inputs, 
 			vf v = vload(e + c) * vset(r);
 
 			vstore(w->x + m * C + c, v);
-			vstore_bf16(w->x0 + m * C + c, v);
+			vstore_half(w->x0 + m * C + c, v);
 		}
 	}
 }
@@ -51,8 +51,8 @@ INL void enter_layer(const struct net *n, struct worker *w, int l, size_t m, int
 	for (c = 0; c < rows * C; c += VW) {
 		vf v = vload(x + c);
 
-		vstore_bf16(y->x_prev + m * C + c, v);
-		vstore(x + c, keep * v + mix * vload_bf16(w->x0 + m * C + c));
+		vstore_half(y->x_prev + m * C + c, v);
+		vstore(x + c, keep * v + mix * vload_half(w->x0 + m * C + c));
 	}
 	for (r = 0; r < rows; r += 2)
 		norm_pair(x + (size_t)r * C, C, w->a_c + (size_t)r * C, y->xn1, n->chunk_tokens * 16,
@@ -77,17 +77,17 @@ INL void value_panel(const struct net *n, struct worker *w, int l, int h, size_t
 
 		if (!p->ve) {
 			for (c = 0; c < D; c += VW)
-				vstore_bf16(out + c, vload(v + c));
+				vstore_half(out + c, vload(v + c));
 			continue;
 		}
 		for (c = 0; c < 32; c += VW)
-			s += vload(p->gate + h * 32 + c) * vload_bf16(w->a_c + (size_t)r * C + c);
+			s += vload(p->gate + h * 32 + c) * vload_half(w->a_c + (size_t)r * C + c);
 		z = vsum(s);
 		gate = 2.0f / (1.0f + expf(-z));
 		y->gate[(m + r) * n->H + h] = gate;
 		ve = p->ve + (size_t)inputs[m + r] * C + h * D;
 		for (c = 0; c < D; c += VW)
-			vstore_bf16(out + c, vload(v + c) + vset(gate) * vload(ve + c));
+			vstore_half(out + c, vload(v + c) + vset(gate) * vload(ve + c));
 	}
 }
 
@@ -135,8 +135,8 @@ INL void relu2_panel(struct worker *w, const struct net *n, const struct layer_s
 
 			s *= s;
 			t *= t;
-			vstore_bf16(a + c, s);
-			vstore_bf16(a + n->F + c, t);
+			vstore_half(a + c, s);
+			vstore_half(a + n->F + c, t);
 			vstore_pair(strip_at(y->act, n->chunk_tokens * 16, (m + r) / 2, f + c), s, t);
 		}
 	}
@@ -166,7 +166,8 @@ INL void output_panel(const struct net *n, struct worker *w, int l, int at, size
 	mul_nn(rows, C, F, w->a_f, (size_t)F, p->proj_fwd, (size_t)F * 16, x, (size_t)C, true);
 }
 
-static void layers_forward(const struct net *n, struct worker *w, const int32_t *inputs, int seqs)
+/* Returns whether the residual stream is finite at the end (what went wrong before shows there). */
+static bool layers_forward(const struct net *n, struct worker *w, const int32_t *inputs, int seqs)
 {
 	int at, l, rows, s;
 
@@ -184,6 +185,7 @@ static void layers_forward(const struct net *n, struct worker *w, const int32_t 
 			for (at = 0; at < n->T; at += TALL_PANEL)
 				output_panel(n, w, l, at, m0 + at, panel_rows(at, n->T));
 		}
+	return all_finite(w->x, (size_t)seqs * (size_t)n->T * (size_t)n->C);
 }
 
 /* 15 tanh(x / 15), and tanh itself in @t */
@@ -234,21 +236,24 @@ static void head_infer_panel(const struct net *n, struct worker *w, size_t m, in
 		losses[r] = targets[r] < 0 ? 0 : (float)(log(sums[r]) - picked[r]);
 }
 
-static void infer(const struct net *n, struct worker *w, const int32_t *inputs, const int32_t *targets,
+/* Returns whether every row's forward pass stayed within the range of numbers. */
+static bool infer(const struct net *n, struct worker *w, const int32_t *inputs, const int32_t *targets,
 		  int rows, float *losses, float *logits)
 {
+	bool finite = true;
 	int done, seqs;
 	size_t m, at;
 
 	for (done = 0; done < rows; done += seqs) {
 		seqs = rows - done < n->chunk_seqs ? rows - done : n->chunk_seqs;
 		at = (size_t)done * n->T;
-		layers_forward(n, w, inputs + at, seqs);
+		finite &= layers_forward(n, w, inputs + at, seqs);
 		for (m = 0; m < (size_t)seqs * n->T; m += TALL_PANEL)
 			head_infer_panel(n, w, m, panel_rows((int)m, seqs * n->T), targets ? targets + at + m : NULL,
 					 losses ? losses + at + m : NULL,
 					 logits ? logits + (at + m) * n->V : NULL);
 	}
+	return finite;
 }
 
 #endif

@@ -102,7 +102,7 @@ static void gemm_nn(const struct gemm_args *g)
 			for (r = 0; r < PANEL; r++)
 				for (k = 0; k < kc; k += VW)
 					vstore(wide + r * LDW + k,
-					       vload_bf16(g->a + (size_t)(i + r) * g->lda + k0 + k));
+					       vload_half(g->a + (size_t)(i + r) * g->lda + k0 + k));
 			panel_fma(g, i, k0, kc, wide, LDW, 1);
 		}
 	}

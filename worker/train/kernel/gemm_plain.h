@@ -31,12 +31,12 @@ INL void gemm_any(const struct gemm_args *g, bool tn)
 			for (q = 0; q < 16; q++)
 				row[q] = g->add ? c[q] : 0;
 			for (p = 0; p < g->k / 2; p++) {
-				float x = bf16_to_float(a[(size_t)p * step]);
-				float y = bf16_to_float(a[(size_t)p * step + 1]);
+				float x = half_to_float(a[(size_t)p * step]);
+				float y = half_to_float(a[(size_t)p * step + 1]);
 
 				for (q = 0; q < 16; q++)
-					row[q] += x * bf16_to_float(b[p * 32 + q * 2]) +
-						  y * bf16_to_float(b[p * 32 + q * 2 + 1]);
+					row[q] += x * half_to_float(b[p * 32 + q * 2]) +
+						  y * half_to_float(b[p * 32 + q * 2 + 1]);
 			}
 			for (q = 0; q < 16; q++)
 				c[q] = row[q];

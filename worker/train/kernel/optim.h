@@ -4,8 +4,11 @@
  * Muon works on the tall orientation always (a wide matrix is transposed on the way in and out;
  * the polar factor of the transpose is the transpose of the polar factor), padded with zeros to
  * multiples of 32, which every step leaves zero. Its two symmetric products compute one
- * triangle of blocks and mirror it. The iteration runs in bf16 as autoresearch's does; learning
+ * triangle of blocks and mirror it. The iteration runs in halves (autoresearch's in bf16); learning
  * rate, decay and the row scales stay fp32 where its code rounds them to bf16 too.
+ *
+ * X, A and B are kept larger than they are, by powers of two, so that fp16 holds them well: X's
+ * elements begin near 1 / sqrt(rows cols) and end near 1 / sqrt(rows).
  */
 #ifndef TRAIN_KERNEL_OPTIM_H
 #define TRAIN_KERNEL_OPTIM_H
@@ -13,6 +16,7 @@
 #include "worker/train/kernel/rows.h"
 
 #define BLOCK 32
+#define POLAR_GAIN 16.0f /* of A and B */
 
 INL void transpose_block(const float *src, size_t ld, float *dst)
 {
@@ -37,7 +41,7 @@ static void pack(const struct pack_job *j)
 
 			for (i = 0; i < 16; i++)
 				for (k = 0; k < 32; k += VW)
-					vstore_bf16(tile + i * 32 + k, vload(w + (size_t)i * j->cols + k));
+					vstore_half(tile + i * 32 + k, vload(w + (size_t)i * j->cols + k));
 			transpose16(tile, 16,
 				    j->fwd + (size_t)((j->row0 + r) / 16) * fwd_strip + (size_t)c * 16, 16);
 			if (!j->bwd)
@@ -55,6 +59,17 @@ static void sum(float *dst, const float *src, size_t n)
 		vstore(dst + i, vload(dst + i) + vload(src + i));
 	for (; i < n; i++)
 		dst[i] += src[i];
+}
+
+static bool multiply(float *x, size_t n, float factor)
+{
+	size_t i;
+
+	for (i = 0; i + VW <= n; i += VW)
+		vstore(x + i, vload(x + i) * vset(factor));
+	for (; i < n; i++)
+		x[i] *= factor;
+	return all_finite(x, n);
 }
 
 /* ------------------------------------------------------------- AdamW (autoresearch uses no decay) */
@@ -90,6 +105,7 @@ struct tall {
 	int rows, cols;   /* padded */
 	int true_rows, true_cols;
 	bool wide;        /* the parameter is the transpose of this */
+	float gain;       /* of X: sqrt(rows) / 4, rounded to a power of two */
 };
 
 INL struct tall tall_of(const struct muon_job *j)
@@ -100,6 +116,7 @@ INL struct tall tall_of(const struct muon_job *j)
 	t.true_cols = t.wide ? j->rows : j->cols;
 	t.rows = (t.true_rows + BLOCK - 1) / BLOCK * BLOCK;
 	t.cols = (t.true_cols + BLOCK - 1) / BLOCK * BLOCK;
+	t.gain = exp2f(roundf(0.5f * log2f((float)t.rows)) - 2.0f);
 	return t;
 }
 
@@ -168,8 +185,8 @@ INL void store_rows(const float *x, size_t ld, int n, uint16_t *row, size_t row_
 			vf a = vload(x + (size_t)r * ld + c), b = vload(x + (size_t)(r + 1) * ld + c);
 
 			if (row) {
-				vstore_bf16(row + (size_t)r * row_ld + c, a);
-				vstore_bf16(row + (size_t)(r + 1) * row_ld + c, b);
+				vstore_half(row + (size_t)r * row_ld + c, a);
+				vstore_half(row + (size_t)(r + 1) * row_ld + c, b);
 			}
 			vstore_pair(strip_at(strips, stride, pair + (size_t)r / 2, c), a, b);
 		}
@@ -209,7 +226,7 @@ INL void store_symmetric(const float *x, int i, int n, uint16_t *strips)
 	}
 }
 
-/* One polar express step: A = X'X, B = b A + c A A, X = a X + X B */
+/* One polar express step: A = X'X, B = b A + c A A, X = a X + X B, each times its gain */
 INL void muon_polar_step(struct worker *w, const struct tall *t, float a, float b, float c)
 {
 	const int n = t->cols;
@@ -221,6 +238,8 @@ INL void muon_polar_step(struct worker *w, const struct tall *t, float a, float 
 		const uint16_t *x = w->mx_s + (size_t)(i / 16) * sx;
 
 		mul_tn(BLOCK, n - i, t->rows, x, sx, x, sx, p, (size_t)(n - i), false);
+		for (k = 0; k < BLOCK * (n - i); k += VW)
+			vstore(p + k, vload(p + k) * vset(POLAR_GAIN / (t->gain * t->gain)));
 		store_symmetric(p, i, n, w->ma_s);
 	}
 	for (i = 0; i < n; i += BLOCK) {
@@ -234,8 +253,8 @@ INL void muon_polar_step(struct worker *w, const struct tall *t, float a, float 
 				vf a0, a1;
 
 				vload_pair(strip_get(x, sa, (size_t)(i + r) / 2, k), &a0, &a1);
-				vstore(p0, vset(b) * a0 + vset(c) * vload(p0));
-				vstore(p1, vset(b) * a1 + vset(c) * vload(p1));
+				vstore(p0, vset(b) * a0 + vset(c / POLAR_GAIN) * vload(p0));
+				vstore(p1, vset(b) * a1 + vset(c / POLAR_GAIN) * vload(p1));
 			}
 		store_symmetric(p, i, n, w->mb_s);
 	}
@@ -244,7 +263,7 @@ INL void muon_polar_step(struct worker *w, const struct tall *t, float a, float 
 
 		mul_nn(BLOCK, n, n, x, (size_t)n, w->mb_s, sa, p, (size_t)n, false);
 		for (k = 0; k < BLOCK * n; k += VW)
-			vstore(p + k, vset(a) * vload_bf16(x + k) + vload(p + k));
+			vstore(p + k, vset(a) * vload_half(x + k) + vset(1.0f / POLAR_GAIN) * vload(p + k));
 		store_rows(p, (size_t)n, n, x, (size_t)n, w->mx_s, sx, (size_t)i / 2);
 	}
 }
@@ -261,11 +280,11 @@ INL void muon_row_scales(struct worker *w, const struct muon_job *j, const struc
 		float mean, step;
 
 		for (c = 0; c < t->cols; c += VW) {
-			vf x = vload_bf16(w->mx + (size_t)r * t->cols + c);
+			vf x = vload_half(w->mx + (size_t)r * t->cols + c);
 
 			s += x * x;
 		}
-		mean = vsum(s) / (float)t->true_cols;
+		mean = vsum(s) / ((float)t->true_cols * t->gain * t->gain);
 		j->second[r] += (mean - j->second[r]) * (1.0f - j->beta2);
 		step = 1.0f / sqrtf(j->second[r] > 1e-10f ? j->second[r] : 1e-10f);
 		norm += (double)mean * t->true_cols;
@@ -276,7 +295,7 @@ INL void muon_row_scales(struct worker *w, const struct muon_job *j, const struc
 	scaled = sqrt(scaled);
 	ratio = (float)(norm / (scaled > 1e-10 ? scaled : 1e-10));
 	for (r = 0; r < t->true_rows; r++)
-		w->mscale[r] *= ratio;
+		w->mscale[r] *= ratio / t->gain;
 }
 
 /* Cautious weight decay: only where the step already shrinks the weight. */
@@ -317,7 +336,7 @@ static void muon(struct worker *w, const struct muon_job *j)
 	const float lr = j->lr * sqrtf(tallness > 1 ? tallness : 1);
 	int c, i, k, r;
 
-	muon_load(w, j, &t, 1.0f / (sqrtf(muon_momentum(j)) * 1.02f + 1e-6f));
+	muon_load(w, j, &t, t.gain / (sqrtf(muon_momentum(j)) * 1.02f + 1e-6f));
 	for (i = 0; i < MUON_STEPS; i++)
 		muon_polar_step(w, &t, polar[i][0], polar[i][1], polar[i][2]);
 	muon_row_scales(w, j, &t);
@@ -326,7 +345,7 @@ static void muon(struct worker *w, const struct muon_job *j)
 			for (i = 0; i < BLOCK; i++)
 				for (k = 0; k < BLOCK; k += VW)
 					vstore(block + i * BLOCK + k,
-					       vload_bf16(w->mx + (size_t)(r + i) * t.cols + c + k) *
+					       vload_half(w->mx + (size_t)(r + i) * t.cols + c + k) *
 						       vset(r + i < t.true_rows ? w->mscale[r + i] : 0));
 			if (t.wide)
 				transpose_block(block, BLOCK, turned);

@@ -38,6 +38,19 @@ INL float row_dot(const float *a, const float *b, int n)
 	return vsum(s);
 }
 
+INL bool all_finite(const float *x, size_t n)
+{
+	vf s = vset(0);
+	float tail = 0;
+	size_t i;
+
+	for (i = 0; i + VW <= n; i += VW)
+		s += vload(x + i) * vset(0); /* NaN from infinity and from NaN */
+	for (; i < n; i++)
+		tail += x[i] * 0;
+	return vsum(s) + tail == 0;
+}
+
 INL float norm_scale(float sum_of_squares, int n)
 {
 	return 1.0f / sqrtf(sum_of_squares / (float)n + NORM_EPS);
@@ -55,8 +68,8 @@ INL void norm_pair(const float *x, int n, uint16_t *row, uint16_t *strips, size_
 	for (c = 0; c < n; c += VW) {
 		a = vload(x + c) * vset(rs[0]);
 		b = vload(x + n + c) * vset(rs[1]);
-		vstore_bf16(row + c, a);
-		vstore_bf16(row + n + c, b);
+		vstore_half(row + c, a);
+		vstore_half(row + n + c, b);
 		vstore_pair(strip_at(strips, stride, pair, c), a, b);
 	}
 }
@@ -82,23 +95,23 @@ INL void norm_back_pair(const float *dn, int n, const uint16_t *xn, size_t strid
 	}
 }
 
-/* The same for one row with the normed row in row-major bf16; @out = (add ? @out : 0) + ... */
+/* The same for one row with the normed row in row-major halves; @out = (add ? @out : 0) + ... */
 INL void norm_back_row(const float *dn, int n, const uint16_t *xn, float rs, float *out, bool add)
 {
 	vf s = vset(0), mean;
 	int c;
 
 	for (c = 0; c < n; c += VW)
-		s += vload_bf16(xn + c) * vload(dn + c);
+		s += vload_half(xn + c) * vload(dn + c);
 	mean = vset(vsum(s) / (float)n);
 	for (c = 0; c < n; c += VW) {
-		vf d = vset(rs) * (vload(dn + c) - vload_bf16(xn + c) * mean);
+		vf d = vset(rs) * (vload(dn + c) - vload_half(xn + c) * mean);
 
 		vstore(out + c, add ? vload(out + c) + d : d);
 	}
 }
 
-/* fp32 rows to bf16, both row-major and strips */
+/* fp32 rows to halves, both row-major and strips */
 INL void pack_pair(const float *x, int n, uint16_t *row, uint16_t *strips, size_t stride, size_t pair)
 {
 	int c;
@@ -106,13 +119,13 @@ INL void pack_pair(const float *x, int n, uint16_t *row, uint16_t *strips, size_
 	for (c = 0; c < n; c += VW) {
 		vf a = vload(x + c), b = vload(x + n + c);
 
-		vstore_bf16(row + c, a);
-		vstore_bf16(row + n + c, b);
+		vstore_half(row + c, a);
+		vstore_half(row + n + c, b);
 		vstore_pair(strip_at(strips, stride, pair, c), a, b);
 	}
 }
 
-/* bf16 rows [m, n], row stride @ld, to strips */
+/* Rows [m, n] of halves, row stride @ld, to strips */
 INL void weave(const uint16_t *x, size_t ld, int m, int n, uint16_t *strips, size_t stride)
 {
 	int c, r;
@@ -120,11 +133,11 @@ INL void weave(const uint16_t *x, size_t ld, int m, int n, uint16_t *strips, siz
 	for (r = 0; r < m; r += 2)
 		for (c = 0; c < n; c += VW)
 			vstore_pair(strip_at(strips, stride, (size_t)r / 2, c),
-				    vload_bf16(x + (size_t)r * ld + c),
-				    vload_bf16(x + (size_t)(r + 1) * ld + c));
+				    vload_half(x + (size_t)r * ld + c),
+				    vload_half(x + (size_t)(r + 1) * ld + c));
 }
 
-/* bf16 rows [m, n] to strips of the transpose: columns of the strips are rows of @x. */
+/* Rows [m, n] of halves to strips of the transpose: columns of the strips are rows of @x. */
 INL void weave_transposed(const uint16_t *x, size_t ld, int m, int n, uint16_t *strips)
 {
 	int c, r;
@@ -135,7 +148,7 @@ INL void weave_transposed(const uint16_t *x, size_t ld, int m, int n, uint16_t *
 				    strips + (size_t)(r / 16) * (size_t)n * 16 + (size_t)c * 16, 16);
 }
 
-/* Rotate a head's row and norm it: @q bf16; returns the norm's scale. */
+/* Rotate a head's row and norm it: @q halves; returns the norm's scale. */
 INL float rope_norm(const float *x, const float *co, const float *si, int d, uint16_t *q)
 {
 	float y[256] __attribute__((aligned(64)));
@@ -155,11 +168,11 @@ INL float rope_norm(const float *x, const float *co, const float *si, int d, uin
 	}
 	r = norm_scale(vsum(s), d);
 	for (c = 0; c < d; c += VW)
-		vstore_bf16(q + c, vload(y + c) * vset(r));
+		vstore_half(q + c, vload(y + c) * vset(r));
 	return r;
 }
 
-/* Backward of rope_norm: @dn gradient of the normed rotated row @q; @out bf16. */
+/* Backward of rope_norm: @dn gradient of the normed rotated row @q; @out halves. */
 INL void rope_norm_back(const float *dn, const uint16_t *q, float r, const float *co, const float *si,
 			int d, uint16_t *out)
 {
@@ -167,13 +180,13 @@ INL void rope_norm_back(const float *dn, const uint16_t *q, float r, const float
 	int c, half = d / 2;
 
 	for (c = 0; c < d; c += VW)
-		s += vload(dn + c) * vload_bf16(q + c);
+		s += vload(dn + c) * vload_half(q + c);
 	mean = vset(vsum(s) / (float)d);
 	for (c = 0; c < half; c += VW) {
-		a = vset(r) * (vload(dn + c) - vload_bf16(q + c) * mean);
-		b = vset(r) * (vload(dn + half + c) - vload_bf16(q + half + c) * mean);
-		vstore_bf16(out + c, a * vload(co + c) - b * vload(si + c));
-		vstore_bf16(out + half + c, b * vload(co + c) + a * vload(si + c));
+		a = vset(r) * (vload(dn + c) - vload_half(q + c) * mean);
+		b = vset(r) * (vload(dn + half + c) - vload_half(q + half + c) * mean);
+		vstore_half(out + c, a * vload(co + c) - b * vload(si + c));
+		vstore_half(out + half + c, b * vload(co + c) + a * vload(si + c));
 	}
 }
 

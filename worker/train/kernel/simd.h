@@ -4,10 +4,12 @@
  * Layer: worker/train, inside kernel_*.c only (each includes it under its own flags). Compiled
  * with no flags this is plain C on 4-float vectors: no intrinsics, any processor gcc or clang knows.
  *
- * bf16 is the upper half of an IEEE float, rounded to nearest even; NaN stays NaN.
+ * "Half" is the file's 16-bit format, in which everything packed is kept: bf16, the upper half of an
+ * IEEE float (8 bits of mantissa, float's range), or under AVX512_FP16 IEEE binary16 (11 bits, up to
+ * 65504, nothing below 6e-8). Rounded to nearest even; NaN stays NaN.
  *
  * "Strips": the packed form of a matrix whose rows are summed over in a product. Columns are cut
- * into strips of 16; inside a strip rows go by pairs, and one pair is 16 x 2 bf16 = 64 bytes:
+ * into strips of 16; inside a strip rows go by pairs, and one pair is 16 x 2 halves = 64 bytes:
  *   element (row, col) = base[(col / 16) * stride + (row / 2) * 32 + (col % 16) * 2 + row % 2]
  */
 #ifndef TRAIN_KERNEL_SIMD_H
@@ -61,9 +63,11 @@ INL void vstore(float *p, vf x)
 	*(vf_any *)p = x;
 }
 
-INL vf vload_bf16(const uint16_t *p)
+INL vf vload_half(const uint16_t *p)
 {
-#if VW == 8
+#if defined(__AVX512FP16__)
+	return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+#elif VW == 8
 	/* said outright: gcc 12 makes five instructions of the conversion below */
 	__m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
 
@@ -79,23 +83,31 @@ INL vf vselect(vi mask, vf yes, vf no)
 	return (vf)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
-INL float bf16_to_float(uint16_t x)
+INL float half_to_float(uint16_t x)
 {
+#if defined(__AVX512FP16__)
+	return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(x)));
+#else
 	uint32_t u = (uint32_t)x << 16;
 	float f;
 
 	memcpy(&f, &u, sizeof(f));
 	return f;
+#endif
 }
 
-INL uint16_t bf16_from_float(float f)
+INL uint16_t half_from_float(float f)
 {
+#if defined(__AVX512FP16__)
+	return (uint16_t)_mm_cvtsi128_si32(_mm_cvtps_ph(_mm_set_ss(f), _MM_FROUND_TO_NEAREST_INT));
+#else
 	uint32_t u;
 
 	memcpy(&u, &f, sizeof(u));
 	if (f != f)
 		return 0x7fc0;
 	return (uint16_t)((u + 0x7fff + ((u >> 16) & 1)) >> 16);
+#endif
 }
 
 /* Rounded to bf16, left in the upper half of each lane. */
@@ -107,9 +119,12 @@ INL vu vround_bf16(vf x)
 	return (vu)vselect((vi)(x != x), (vf)vsetu(0x7fc00000), (vf)r);
 }
 
-INL void vstore_bf16(uint16_t *p, vf x)
+INL void vstore_half(uint16_t *p, vf x)
 {
-#if defined(__AVX512BF16__)
+#if defined(__AVX512FP16__)
+	_mm256_storeu_si256((__m256i *)(void *)p,
+			    _mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__AVX512BF16__)
 	_mm256_storeu_si256((__m256i *)(void *)p, (__m256i)_mm512_cvtneps_pbh((__m512)x));
 #elif defined(__AVX512F__)
 	_mm256_storeu_si256((__m256i *)(void *)p,
@@ -127,11 +142,17 @@ INL void vstore_bf16(uint16_t *p, vf x)
 /* One column run of two neighbouring rows, into and out of strips. */
 INL void vstore_pair(uint16_t *p, vf even, vf odd)
 {
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__AVX512FP16__)
 	const __m512i weave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25,
 					       9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2,
 					       17, 1, 16, 0);
+#if defined(__AVX512FP16__)
+	__m512i both = _mm512_inserti64x4(
+		_mm512_castsi256_si512(_mm512_cvtps_ph((__m512)even, _MM_FROUND_TO_NEAREST_INT)),
+		_mm512_cvtps_ph((__m512)odd, _MM_FROUND_TO_NEAREST_INT), 1);
+#else
 	__m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)odd, (__m512)even);
+#endif
 
 	_mm512_storeu_si512(p, _mm512_permutexvar_epi16(weave, both));
 #else
@@ -141,10 +162,17 @@ INL void vstore_pair(uint16_t *p, vf even, vf odd)
 
 INL void vload_pair(const uint16_t *p, vf *even, vf *odd)
 {
+#if defined(__AVX512FP16__)
+	__m512i u = _mm512_loadu_si512(p);
+
+	*even = (vf)_mm512_cvtph_ps(_mm512_cvtepi32_epi16(u));
+	*odd = (vf)_mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(u, 16)));
+#else
 	vu u = *(const vu_any *)(const void *)p;
 
 	*even = (vf)(u << 16);
 	*odd = (vf)(u & vsetu(0xffff0000));
+#endif
 }
 
 /* Address of (pair of rows, column) in strips; @col a multiple of VW. */
