@@ -46,7 +46,7 @@ REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/replay_%,$(FUZZ_SRC))
 TOOLS := $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(TOOL_SRC)))
 
 .PHONY: all run check check-fast check-fault check-tsan lint bench fuzz install uninstall clean help \
-	deb-deps deb-deps-test programs tools units replays cuda-note
+	deb-deps deb-deps-test deb-deps-bench programs tools units replays cuda-note
 all: cuda-note programs
 programs: $(BUILD)/artui $(BUILD)/artui-train
 tools: $(TOOLS)
@@ -124,6 +124,8 @@ deb-deps:
 	@tests/deb-deps.sh run
 deb-deps-test:
 	@tests/deb-deps.sh run test
+deb-deps-bench:
+	@tests/deb-deps.sh run test bench
 
 install: programs
 	install -D -m 755 $(BUILD)/artui $(DESTDIR)$(PREFIX)/bin/artui
@@ -151,7 +153,7 @@ check-tsan:
 	@MAKE="$(MAKE)" tests/check.sh tsan
 lint:
 	@tests/lint.sh
-bench: programs tools
+bench: deb-deps-bench programs tools
 	@BIN=$(BUILD) tests/bench/run.sh
 fuzz: deb-deps-test
 	@MAKE="$(MAKE)" tests/fuzz/run.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that are missing. deb-deps.sh run [test]
+# Installs the Debian packages that are missing. deb-deps.sh run [test] [bench]
 # Packages to build and run artui, one reason each:
 #   gcc libc6-dev make       the compiler          libncurses-dev   the dashboard
 #   libsqlite3-dev           the store             libssl-dev       SHA-256
@@ -11,6 +11,7 @@
 set -eu
 run="gcc libc6-dev make libncurses-dev libsqlite3-dev libssl-dev libcjson-dev libinih-dev libcurl4-openssl-dev libsecp256k1-dev libseccomp-dev libmicrohttpd-dev bubblewrap bible-kjv-text bible-kjv git ca-certificates"
 test="libcmocka-dev clang libclang-rt-14-dev libomp-dev tmux groff mandoc python3 python3-torch python3-numpy procps"
+bench="libopenblas0-openmp" # PyTorch's best BLAS; without one it runs on the reference BLAS
 # The x402 lab's; another source of node and npm than Debian's will do.
 command -v node >/dev/null 2>&1 || test="$test nodejs"
 command -v npm >/dev/null 2>&1 || test="$test npm"
@@ -19,7 +20,8 @@ for set in "$@"; do
 	case $set in
 	run) want="$want $run" ;;
 	test) want="$want $test" ;;
-	*) echo "usage: deb-deps.sh run [test]" >&2; exit 2 ;;
+	bench) want="$want $bench" ;;
+	*) echo "usage: deb-deps.sh run [test] [bench]" >&2; exit 2 ;;
 	esac
 done
 missing=""

@@ -7,10 +7,12 @@
 # The programs run one after another in every round, so that a busy machine disturbs all of them;
 # ratios are taken within a round, artui over the better of PyTorch fp32 and bf16, and their
 # median is the result. PyTorch runs twice: as Debian installs it (only the number of threads is
-# set), and in the environment that was found best for it: OpenBLAS with OpenMP threads (its own
-# threads fight PyTorch's), malloc settings that keep large temporaries mapped, huge pages.
-# As installed, PyTorch fp32 can be very slow (its threads fight OpenBLAS's): a run that has taken
-# LIMIT seconds ends with the step it is in, and one without a step in 5 times that counts as 0.
+# set; its BLAS is the system's), and in the environment that was found best for it: OpenBLAS with
+# OpenMP threads (its own threads fight PyTorch's), malloc settings that keep large temporaries
+# mapped, huge pages.
+# PyTorch fp32 can be very slow (on the reference BLAS, or when its threads fight OpenBLAS's): a run
+# that has taken LIMIT seconds ends with the step it is in, and one without a step in 5 times that
+# counts as 0.
 # BIN names artui's build, PYTHON an interpreter with torch. Exit 1 when a program fails.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
