@@ -16,6 +16,7 @@
 
 #include "store/hash.h"
 #include "store/json.h"
+#include "worker/serve/gate_http.h"
 
 #define WAITING_MAX 1024
 #define BODY_MAX (10u << 20)
@@ -144,23 +145,11 @@ bool sell_kept_find(struct sell *s, int64_t sale_id, struct sell_kept *out)
 
 /* ---- answers ------------------------------------------------------------------------------------------------------------- */
 
-char *sell_payment_line(const struct sell *s, const struct sale_row *sale)
-{
-	struct art_buf b;
-	char *line = NULL;
-
-	art_buf_init(&b, X402_HEADER_MAX);
-	if (gate_response_header(s->opt.gate, sale, NULL, &b, NULL) == ART_OK)
-		line = art_printf("%s: %s", sale->x402_version == 1 ? "X-PAYMENT-RESPONSE" : "PAYMENT-RESPONSE", b.data);
-	art_buf_destroy(&b);
-	return line;
-}
-
 void sell_error(struct sell *s, struct httpd_request *r, const struct sale_row *sale, int status, const char *extra,
 		const char *text)
 {
 	bool tells = sale && sale->id && (sale->state == SALE_SETTLED || sale->state == SALE_UNPAID);
-	char *line = tells ? sell_payment_line(s, sale) : NULL;
+	char *line = tells ? gate_http_response(s->opt.gate, sale, NULL) : NULL;
 	const char *headers[] = { "Cache-Control: no-store", line };
 	struct httpd_answer a = { .status = status, .headers = headers, .n_headers = line ? 2 : 1 };
 	struct json_out o;
@@ -208,17 +197,15 @@ static void challenge(struct sell *s, struct httpd_request *r, const char *error
 	const char *headers[3] = { "Cache-Control: no-store", "Vary: Accept" }, *accept = httpd_header(r, "Accept");
 	struct httpd_answer a = { .status = 402, .headers = headers, .n_headers = 3 };
 	struct gate_item item = item_of(s, r);
-	char url[URL_MAX], *line;
-	struct art_buf head, body;
+	char url[URL_MAX], *line = NULL;
+	struct art_buf body;
 	struct art_err err = { 0 };
 
 	resource_url(s, r, url);
-	art_buf_init(&head, X402_HEADER_MAX);
 	art_buf_init(&body, X402_HEADER_MAX);
-	if (gate_challenge(s->opt.gate, &item, url, error, &head, &body, &err) != ART_OK) {
+	if (gate_http_challenge(s->opt.gate, &item, url, error, &line, &body, &err) != ART_OK) {
 		sell_error(s, r, NULL, 500, NULL, err.text);
 	} else {
-		line = art_printf("PAYMENT-REQUIRED: %s", head.data);
 		headers[2] = line;
 		if (accept && strcasestr(accept, "text/html")) {
 			a.content_type = "text/html; charset=utf-8";
@@ -228,32 +215,29 @@ static void challenge(struct sell *s, struct httpd_request *r, const char *error
 		a.body = body.data;
 		a.len = body.len;
 		httpd_answer(r, &a);
-		free(line);
 	}
-	art_buf_destroy(&head);
+	free(line);
 	art_buf_destroy(&body);
 }
 
 /* As the reference server answers: version 2 with a header alone, version 1 with the challenge. */
 void sell_unpaid(struct sell *s, struct httpd_request *r, const struct sale_row *sale)
 {
-	char *line = sell_payment_line(s, sale);
+	char *line = gate_http_response(s->opt.gate, sale, NULL);
 	const char *headers[] = { "Cache-Control: no-store", line };
 	struct httpd_answer a = { .status = 402, .headers = headers, .n_headers = line ? 2 : 1, .body = "{}", .len = 2 };
 	struct gate_item item = item_of(s, r);
 	char url[URL_MAX];
-	struct art_buf head, body;
+	struct art_buf body;
 
 	resource_url(s, r, url);
-	art_buf_init(&head, X402_HEADER_MAX);
 	art_buf_init(&body, X402_HEADER_MAX);
-	if (sale->x402_version == 1 &&
-	    gate_challenge(s->opt.gate, &item, url, sale->reason[0] ? sale->reason : "settlement_failed", &head, &body, NULL) == ART_OK) {
+	if (sale->x402_version == 1 && gate_http_challenge(s->opt.gate, &item, url, sale->reason[0] ? sale->reason : "settlement_failed",
+							   NULL, &body, NULL) == ART_OK) {
 		a.body = body.data;
 		a.len = body.len;
 	}
 	httpd_answer(r, &a);
-	art_buf_destroy(&head);
 	art_buf_destroy(&body);
 	free(line);
 }
@@ -363,43 +347,31 @@ static void pay(struct sell *s, struct store *st, struct httpd_request *r)
 	char url[URL_MAX], hash[HASH_HEX];
 	struct gate_item item = item_of(s, r);
 	struct gate_taken t;
+	struct gate_refusal no;
 	struct art_err err = { 0 };
 
 	resource_url(s, r, url);
 	request_hash(r, hash);
-	if (gate_take(s->opt.gate, st, &item, url, httpd_header(r, "PAYMENT-SIGNATURE"), httpd_header(r, "X-PAYMENT"), hash, &t,
-		      &err) != ART_OK) {
+	if (gate_take(s->opt.gate, st, &item, url, gate_http_payment(r), NULL, hash, &t, &err) != ART_OK) {
 		sell_say(s, "a payment could not be taken: %s", err.text);
 		end_with_error(s, r, NULL, 503, "\"retriable\":true", "the payment cannot be taken now, and was not");
 		return;
 	}
-	switch (t.outcome) {
-	case GATE_TAKEN:
-		if (item.settle == GATE_SETTLE_UPFRONT)
-			upfront(s, st, r, &t.sale);
-		else
-			passage_begin(s, r, &t.sale, st);
-		break;
-	case GATE_REPEATED:
-		again(s, st, r, &t.sale);
-		break;
-	case GATE_NO_PAYMENT:
-	case GATE_REFUSED:
-		end_with_challenge(s, r, t.error);
-		break;
-	case GATE_BAD:
+	if (t.outcome == GATE_BAD)
 		sell_say(s, "a payment that is none: %s", t.error);
-		end_with_error(s, r, NULL, 400, "\"reason\":\"invalid_payment_header\"", t.error);
-		break;
-	case GATE_CONFLICT:
-		end_with_error(s, r, NULL, 409, "\"status\":\"conflict\"", t.error);
-		break;
-	case GATE_UNAVAILABLE:
+	else if (t.outcome == GATE_UNAVAILABLE)
 		sell_say(s, "a payment could not be verified: %s", t.error);
-		end_with_error(s, r, NULL, 503, "\"reason\":\"facilitator_unreachable\",\"retriable\":true",
-			       "the payment cannot be verified now, and was not taken");
-		break;
-	}
+	no = gate_http_refusal(&t);
+	if (no.status == 402)
+		end_with_challenge(s, r, no.text);
+	else if (no.status)
+		end_with_error(s, r, NULL, no.status, no.extra, no.text);
+	else if (t.outcome == GATE_REPEATED)
+		again(s, st, r, &t.sale);
+	else if (item.settle == GATE_SETTLE_UPFRONT)
+		upfront(s, st, r, &t.sale);
+	else
+		passage_begin(s, r, &t.sale, st);
 }
 
 struct task {
@@ -482,12 +454,11 @@ static bool can_be_asked(struct sell *s, struct httpd_request *r)
 static void handle(void *arg, struct httpd_request *r)
 {
 	struct sell *s = arg;
-	bool has_payment = httpd_header(r, "PAYMENT-SIGNATURE") || httpd_header(r, "X-PAYMENT");
 	struct task *t;
 
 	if (!can_be_asked(s, r))
 		return;
-	if (!is_free(s, httpd_path(r)) && !has_payment) {
+	if (!is_free(s, httpd_path(r)) && !gate_http_payment(r)) {
 		challenge(s, r, "Payment required");
 		return;
 	}

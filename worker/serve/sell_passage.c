@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "worker/serve/gate_http.h"
+
 enum stage { ASKING, DECIDING, FLOWING, OVER };
 
 struct passage {
@@ -139,7 +141,7 @@ static bool is_header(const char *line, const char *name)
 /* A paid answer says so, and is nothing for shared caches, whatever the service thinks of them. */
 static void put_payment(struct passage *p)
 {
-	char *line = sell_payment_line(p->s, &p->sale);
+	char *line = gate_http_response(p->s->opt.gate, &p->sale, NULL);
 	int n = 0;
 
 	for (int i = 0; i < p->n_headers; i++) {

@@ -55,8 +55,6 @@ char *sell_url(const struct sell *s, const struct httpd_request *r);
 void sell_error(struct sell *s, struct httpd_request *r, const struct sale_row *sale, int status, const char *extra,
 		const char *text);
 void sell_unpaid(struct sell *s, struct httpd_request *r, const struct sale_row *sale);
-/* "PAYMENT-RESPONSE: ..." in the version's name; the caller frees; NULL when it does not fit. */
-char *sell_payment_line(const struct sell *s, const struct sale_row *sale);
 
 /* Keeps a copy of an answer (status 0: that it is owed) in place of the oldest. */
 void sell_keep(struct sell *s, const struct sell_kept *k);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "worker/serve/gate_http.h"
 #include "worker/serve/serve_private.h"
 
 #define RESULT_MAX (256u << 10)
@@ -140,10 +141,9 @@ static void answer(struct serve *s, struct store *st, struct httpd_request *r, c
 	char token[SERVE_TOKEN], *own[2] = { NULL, NULL }, *receipt = NULL;
 	const char *headers[4];
 	struct httpd_answer a = { .status = status, .headers = headers };
-	struct art_buf b, head;
+	struct art_buf b;
 
 	art_buf_init(&b, RESULT_MAX);
-	art_buf_init(&head, X402_HEADER_MAX);
 	serve_result_json(s, st, o, &b);
 	headers[a.n_headers++] = "Cache-Control: private";
 	if (asker == ASKER_SUBMIT) {
@@ -153,40 +153,28 @@ static void answer(struct serve *s, struct store *st, struct httpd_request *r, c
 	}
 	(void)!order_text(st, o->id, ORDER_TEXT_RECEIPT, &receipt, NULL);
 	/* A header of some 12 KB is as much as clients take: the body has the receipt too. */
-	if (sale->id && sale->state == SALE_SETTLED &&
-	    gate_response_header(s->opt.gate, sale, receipt && strlen(receipt) < 6000 ? receipt : NULL, &head, NULL) ==
-		    ART_OK) {
-		own[1] = art_printf("%s: %s", sale->x402_version == 1 ? "X-PAYMENT-RESPONSE" : "PAYMENT-RESPONSE",
-				    head.data);
+	if (sale->id && sale->state == SALE_SETTLED)
+		own[1] = gate_http_response(s->opt.gate, sale, receipt && strlen(receipt) < 6000 ? receipt : NULL);
+	if (own[1])
 		headers[a.n_headers++] = own[1];
-	}
 	a.body = b.data;
 	a.len = b.len;
 	httpd_answer(r, &a);
 	free(own[0]);
 	free(own[1]);
 	free(receipt);
-	art_buf_destroy(&head);
 	art_buf_destroy(&b);
 }
 
 /* The work is done and the money could not be had: the third kind of 402, with the result kept back. */
 static void withhold(struct serve *s, struct httpd_request *r, const struct sale_row *sale)
 {
-	const char *headers[1];
-	struct httpd_answer a = { .status = 402, .headers = headers, .body = "{}", .len = 2 };
-	struct art_buf head;
-	char *own;
+	char *line = gate_http_response(s->opt.gate, sale, NULL);
+	const char *headers[] = { line };
+	struct httpd_answer a = { .status = 402, .headers = headers, .n_headers = line ? 1 : 0, .body = "{}", .len = 2 };
 
-	art_buf_init(&head, X402_HEADER_MAX);
-	if (gate_response_header(s->opt.gate, sale, NULL, &head, NULL) != ART_OK)
-		art_buf_put(&head, "");
-	own = art_printf("%s: %s", sale->x402_version == 1 ? "X-PAYMENT-RESPONSE" : "PAYMENT-RESPONSE",
-			 head.data ? head.data : "");
-	headers[a.n_headers++] = own;
 	httpd_answer(r, &a);
-	free(own);
-	art_buf_destroy(&head);
+	free(line);
 }
 
 static void answer_now(struct serve *s, struct store *st, struct httpd_request *r, const struct order_row *o,

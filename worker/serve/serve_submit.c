@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "store/hash.h"
+#include "worker/serve/gate_http.h"
 #include "worker/serve/serve_private.h"
 
 #define INLINE_BODY (64u << 10)
@@ -142,23 +143,20 @@ static void no_room(struct httpd_request *r, const struct serve_load *load)
 		httpd_error(r, 409, "\"status\":\"busy\"", "worker is already running an experiment");
 }
 
-static void challenge(struct serve *s, struct httpd_request *r, int status, const char *error, const char *busy)
+static void challenge(struct serve *s, struct httpd_request *r, const char *error, const char *busy)
 {
-	char url[SERVE_URL_MAX], *header;
-	const char *headers[3];
-	struct httpd_answer a = { .status = status, .headers = headers };
-	struct art_buf head, body;
+	char url[SERVE_URL_MAX], *line = NULL;
+	const char *headers[] = { NULL, "Cache-Control: no-store" };
+	struct httpd_answer a = { .status = 402, .headers = headers, .n_headers = 2 };
+	struct art_buf body;
 	struct art_err err = { 0 };
 
 	serve_url(s, r, "/experiment", url);
-	art_buf_init(&head, X402_HEADER_MAX);
 	art_buf_init(&body, X402_HEADER_MAX);
-	if (gate_challenge(s->opt.gate, &s->item, url, error, &head, &body, &err) != ART_OK) {
+	if (gate_http_challenge(s->opt.gate, &s->item, url, error, &line, &body, &err) != ART_OK) {
 		httpd_error(r, 500, NULL, "%s", err.text);
 	} else {
-		header = art_printf("PAYMENT-REQUIRED: %s", head.data);
-		headers[a.n_headers++] = header;
-		headers[a.n_headers++] = "Cache-Control: no-store";
+		headers[0] = line;
 		/* Beside the terms: whether a paid submit would find room. */
 		if (body.len > 1) {
 			body.data[--body.len] = 0;
@@ -167,19 +165,18 @@ static void challenge(struct serve *s, struct httpd_request *r, int status, cons
 		a.body = body.data;
 		a.len = body.len;
 		httpd_answer(r, &a);
-		free(header);
 	}
-	art_buf_destroy(&head);
+	free(line);
 	art_buf_destroy(&body);
 }
 
 static void accepted(struct serve *s, struct httpd_request *r, const struct order_row *o,
 		     const struct sale_row *sale)
 {
-	char job[SERVE_TOKEN], token[SERVE_TOKEN], status[80], result[96], expires[32], *head[2] = { NULL, NULL };
+	char job[SERVE_TOKEN], token[SERVE_TOKEN], status[80], result[96], expires[32], *location, *paid = NULL;
 	const char *headers[3];
 	struct httpd_answer a = { .status = 202, .headers = headers };
-	struct art_buf b, receipt;
+	struct art_buf b;
 	struct json_out w;
 
 	serve_job_id(s, o->id, job);
@@ -199,22 +196,18 @@ static void accepted(struct serve *s, struct httpd_request *r, const struct orde
 	json_put_str(&w, "experiment_id", o->experiment_id);
 	json_put_str(&w, "status", order_state_text(o->state));
 	json_close_object(&w);
-	head[0] = art_printf("Location: %s", status);
-	headers[a.n_headers++] = head[0];
+	location = art_printf("Location: %s", status);
+	headers[a.n_headers++] = location;
 	headers[a.n_headers++] = "Preference-Applied: respond-async";
-	art_buf_init(&receipt, X402_HEADER_MAX);
-	if (sale && sale->state == SALE_SETTLED &&
-	    gate_response_header(s->opt.gate, sale, NULL, &receipt, NULL) == ART_OK) {
-		head[1] = art_printf("%s: %s", sale->x402_version == 1 ? "X-PAYMENT-RESPONSE" : "PAYMENT-RESPONSE",
-				     receipt.data);
-		headers[a.n_headers++] = head[1];
-	}
+	if (sale && sale->state == SALE_SETTLED)
+		paid = gate_http_response(s->opt.gate, sale, NULL);
+	if (paid)
+		headers[a.n_headers++] = paid;
 	a.body = b.data;
 	a.len = b.len;
 	httpd_answer(r, &a);
-	free(head[0]);
-	free(head[1]);
-	art_buf_destroy(&receipt);
+	free(location);
+	free(paid);
 	art_buf_destroy(&b);
 }
 
@@ -358,40 +351,26 @@ static void pay(struct serve *s, struct store *st, struct httpd_request *r, stru
 {
 	char url[SERVE_URL_MAX];
 	struct gate_taken t;
+	struct gate_refusal no;
 	struct order_row o;
 	struct art_err err = { 0 };
 
 	serve_url(s, r, "/experiment", url);
-	if (gate_take(s->opt.gate, st, &s->item, url, httpd_header(r, "PAYMENT-SIGNATURE"),
-		      httpd_header(r, "X-PAYMENT"), q->request_sha256, &t, &err) != ART_OK) {
+	if (gate_take(s->opt.gate, st, &s->item, url, gate_http_payment(r), NULL, q->request_sha256, &t, &err) != ART_OK) {
 		httpd_error(r, 503, NULL, "the payment cannot be taken now: %s", art_status_text(err.code));
 		return;
 	}
-	switch (t.outcome) {
-	case GATE_TAKEN:
+	no = gate_http_refusal(&t);
+	if (no.status == 402)
+		challenge(s, r, no.text, busy);
+	else if (no.status)
+		httpd_error(r, no.status, no.extra, "%s%s", t.outcome == GATE_BAD ? "Invalid payment header: " : "", no.text);
+	else if (t.outcome == GATE_TAKEN)
 		accept_order(s, st, r, q, &t.sale);
-		break;
-	case GATE_REPEATED:
-		if (t.sale.order_id && order_find(st, t.sale.order_id, &o, NULL) == ART_OK)
-			answer_known(s, st, r, &o, &t.sale, q->is_async);
-		else
-			httpd_error(r, 409, "\"status\":\"pending\"", "this payment is being looked at: ask again");
-		break;
-	case GATE_NO_PAYMENT:
-	case GATE_REFUSED:
-		challenge(s, r, 402, t.error, busy);
-		break;
-	case GATE_BAD:
-		httpd_error(r, 400, "\"reason\":\"invalid_payment_header\"", "Invalid payment header: %s", t.error);
-		break;
-	case GATE_CONFLICT:
-		httpd_error(r, 409, "\"status\":\"conflict\"", "%s", t.error);
-		break;
-	case GATE_UNAVAILABLE:
-		httpd_error(r, 503, "\"reason\":\"facilitator_unreachable\",\"retriable\":true",
-			    "the payment cannot be verified now, and was not taken");
-		break;
-	}
+	else if (t.sale.order_id && order_find(st, t.sale.order_id, &o, NULL) == ART_OK)
+		answer_known(s, st, r, &o, &t.sale, q->is_async);
+	else
+		httpd_error(r, 409, "\"status\":\"pending\"", "this payment is being looked at: ask again");
 }
 
 /* An id that is known: the same thing again, at no charge, or another thing under its name. True: answered. */
@@ -410,7 +389,6 @@ static bool known(struct serve *s, struct store *st, struct httpd_request *r, co
 
 static void submit(struct serve *s, struct store *st, struct httpd_request *r)
 {
-	bool offers = httpd_header(r, "PAYMENT-SIGNATURE") || httpd_header(r, "X-PAYMENT");
 	struct submit q = { 0 };
 	struct serve_load load;
 	struct art_err err = { 0 };
@@ -420,11 +398,11 @@ static void submit(struct serve *s, struct store *st, struct httpd_request *r)
 		httpd_error(r, 400, NULL, "%s", wrong);
 	} else if (serve_load(s, st, &load, &err) != ART_OK) {
 		httpd_error(r, 503, NULL, "the worker's store cannot be read now: %s", art_status_text(err.code));
-	} else if (q.is_probe && (offers || !s->opt.gate)) {
+	} else if (q.is_probe && (gate_http_payment(r) || !s->opt.gate)) {
 		/* Nothing is for sale in a probe: a payment that came with it stays untouched. */
 		serve_answer_health(s, st, r, true);
 	} else if (q.is_probe) {
-		challenge(s, r, 402, "Payment required", load.full || load.draining ? "true" : "false");
+		challenge(s, r, "Payment required", load.full || load.draining ? "true" : "false");
 	} else if (known(s, st, r, &q)) {
 		;
 	} else if (load.full || load.draining) {
@@ -451,12 +429,11 @@ static void submit_task(void *arg, struct store *st)
 
 void serve_submit(struct serve *s, struct httpd_request *r)
 {
-	bool offers = httpd_header(r, "PAYMENT-SIGNATURE") || httpd_header(r, "X-PAYMENT");
 	struct task *t;
 	size_t n;
 
 	httpd_body(r, &n);
-	if (s->opt.gate && !offers && n <= INLINE_BODY) {
+	if (s->opt.gate && !gate_http_payment(r) && n <= INLINE_BODY) {
 		submit(s, s->store, r);
 		return;
 	}
