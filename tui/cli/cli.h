@@ -189,6 +189,13 @@ void cli_table_destroy(struct cli_table *t);
 void cli_print_text(const struct cli *c, const char *text, bool keep_newlines);
 /* Print a JSON buffer and a newline, empty it. */
 void cli_print_json(const struct cli *c, struct art_buf *b);
+/*
+ * A JSON array on its own: its rows go into @o between the two. What is in @b may be printed and reset on the way. Owns: *b, which
+ * cli_array_close prints and destroys.
+ */
+struct json_out;
+void cli_array_open(struct json_out *o, struct art_buf *b);
+void cli_array_close(const struct cli *c, struct json_out *o);
 /* "22:10:05" in local time. @buf of 16 bytes; returns it. */
 const char *cli_clock(int64_t at_us, char buf[16]);
 /* "22:10:05  what happened"; warnings and errors say so in words. */

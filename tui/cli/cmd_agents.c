@@ -18,9 +18,7 @@ static void print_agents_json(struct cli *c, const struct agent_list *l)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < l->n; i++) {
 		json_open_object(&o, NULL);
 		agent_json_members(&o, &l->rows[i]);
@@ -28,9 +26,7 @@ static void print_agents_json(struct cli *c, const struct agent_list *l)
 		fwrite(b.data, 1, b.len, c->out);
 		art_buf_reset(&b);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 /* An index's own numbers are quoted, with the day it gave them. */
@@ -504,14 +500,10 @@ static void print_standings_json(struct cli *c, const struct standings *l, size_
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < n; i++)
 		standing_json(&o, &l->rows[i]);
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void print_standings(struct cli *c, const struct standings *l, size_t n)

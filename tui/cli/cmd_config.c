@@ -124,9 +124,7 @@ static void print_json(struct cli *c)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
 		const struct config_entry *e = config_entry((enum config_key)i);
 
@@ -140,9 +138,7 @@ static void print_json(struct cli *c)
 		json_close_object(&o);
 	}
 	each_chain_value(c->config, chain_json, &o);
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void print_table(struct cli *c)

@@ -508,18 +508,13 @@ int cmd_doctor(struct cli *c, const struct cli_args *a)
 {
 	struct doctor d = { .c = c, .json = cli_given(a, "json") };
 
-	art_buf_init(&d.b, CLI_JSON_MAX);
-	json_out_init(&d.o, &d.b, true);
 	if (d.json)
-		json_open_array(&d.o, NULL);
+		cli_array_open(&d.o, &d.b);
 	check_terminal(&d);
 	check_locale(&d);
 	check_workspace(&d);
 	check_trainer(&d);
-	if (d.json) {
-		json_close_array(&d.o);
-		cli_print_json(c, &d.b);
-	}
-	art_buf_destroy(&d.b);
+	if (d.json)
+		cli_array_close(c, &d.o);
 	return d.worst == LEVEL_FAIL ? CLI_FAILED : CLI_DONE;
 }

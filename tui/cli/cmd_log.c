@@ -53,17 +53,13 @@ static void print_array(struct cli *c, const struct event_list *l)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < l->n; i++) {
 		event_json(&o, &l->rows[i]);
 		fwrite(b.data, 1, b.len, c->out);
 		art_buf_reset(&b);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void print_stream(struct cli *c, const struct event_list *l, bool json)

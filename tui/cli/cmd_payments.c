@@ -74,17 +74,13 @@ static void print_json(struct cli *c, const struct payment_list *l)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < l->n; i++) {
 		json_open_object(&o, NULL);
 		cli_payment_json(&o, &l->rows[i]);
 		json_close_object(&o);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 /* RFC 4180; a cell that a spreadsheet would run as a formula is quoted away with an apostrophe. */

@@ -290,9 +290,7 @@ static void print_list_json(struct cli *c, const struct wallet_list *l)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < l->n; i++) {
 		const struct wallet_ref *w = &l->rows[i];
 
@@ -302,9 +300,7 @@ static void print_list_json(struct cli *c, const struct wallet_list *l)
 		json_put_str(&o, "path", w->path);
 		json_close_object(&o);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void print_list(struct cli *c, const struct wallet_list *l)
@@ -427,9 +423,7 @@ static void print_held_json(struct cli *c, const struct eth_address *who, const 
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (int i = 0; i < n; i++) {
 		json_open_object(&o, NULL);
 		json_put_str(&o, "chain", h[i].chain->name);
@@ -444,9 +438,7 @@ static void print_held_json(struct cli *c, const struct eth_address *who, const 
 		json_put_str(&o, "error", h[i].known ? NULL : h[i].why.text);
 		json_close_object(&o);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void print_held(struct cli *c, const struct held *h, int n)
@@ -533,9 +525,7 @@ static void print_records_json(struct cli *c, const struct signer_record *r, siz
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < n; i++) {
 		json_open_object(&o, NULL);
 		json_put_time(&o, "at", r[i].at_us);
@@ -549,9 +539,7 @@ static void print_records_json(struct cli *c, const struct signer_record *r, siz
 		json_put_time(&o, "valid_before", r[i].valid_before * 1000000);
 		json_close_object(&o);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void print_records(struct cli *c, const struct signer_record *r, size_t n)

@@ -159,14 +159,10 @@ static void list_json(struct cli *c, const struct note_list *l)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < l->n; i++)
 		note_json(&o, &l->rows[i]);
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 static void list_table(struct cli *c, const struct note_list *l)

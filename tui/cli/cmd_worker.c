@@ -275,14 +275,10 @@ static int run_orders(struct cli *c, const struct cli_args *a)
 	if (cli_open_place(c, a, false, &err) != ART_OK || order_query(c->store, &q, &l, &err) != ART_OK)
 		return cli_fail(&err);
 	if (cli_given(a, "json")) {
-		art_buf_init(&b, CLI_JSON_MAX);
-		json_out_init(&o, &b, true);
-		json_open_array(&o, NULL);
+		cli_array_open(&o, &b);
 		for (size_t i = 0; i < l.n; i++)
 			put_order(&o, &l.rows[i]);
-		json_close_array(&o);
-		cli_print_json(c, &b);
-		art_buf_destroy(&b);
+		cli_array_close(c, &o);
 	} else {
 		cli_table_init(&t, columns, (int)ART_COUNT(columns));
 		for (size_t i = 0; i < l.n; i++) {
@@ -342,14 +338,10 @@ static int run_sales(struct cli *c, const struct cli_args *a)
 	if (cli_open_place(c, a, false, &err) != ART_OK || sale_query(c->store, &q, &l, &err) != ART_OK)
 		return cli_fail(&err);
 	if (cli_given(a, "json")) {
-		art_buf_init(&b, CLI_JSON_MAX);
-		json_out_init(&o, &b, true);
-		json_open_array(&o, NULL);
+		cli_array_open(&o, &b);
 		for (size_t i = 0; i < l.n; i++)
 			put_sale(&o, &l.rows[i]);
-		json_close_array(&o);
-		cli_print_json(c, &b);
-		art_buf_destroy(&b);
+		cli_array_close(c, &o);
 	} else {
 		cli_table_init(&t, columns, (int)ART_COUNT(columns));
 		for (size_t i = 0; i < l.n; i++) {

@@ -261,18 +261,14 @@ void print_workers_json(struct cli *c, const struct worker_list *l)
 	struct art_buf b;
 	struct json_out o;
 
-	art_buf_init(&b, CLI_JSON_MAX);
-	json_out_init(&o, &b, true);
-	json_open_array(&o, NULL);
+	cli_array_open(&o, &b);
 	for (size_t i = 0; i < l->n; i++) {
 		worker_json(&o, NULL, &l->rows[i]);
 		/* Out as it grows: ten thousand workers need not be in memory twice. */
 		fwrite(b.data, 1, b.len, c->out);
 		art_buf_reset(&b);
 	}
-	json_close_array(&o);
-	cli_print_json(c, &b);
-	art_buf_destroy(&b);
+	cli_array_close(c, &o);
 }
 
 /* ---- for people ---------------------------------------------------------------------------------- */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "store/json.h"
+
 #define CELL_MAX 4096
 #define GAP 2
 
@@ -212,6 +214,20 @@ void cli_print_json(const struct cli *c, struct art_buf *b)
 	fwrite(b->data, 1, b->len, c->out);
 	fputc('\n', c->out);
 	art_buf_reset(b);
+}
+
+void cli_array_open(struct json_out *o, struct art_buf *b)
+{
+	art_buf_init(b, CLI_JSON_MAX);
+	json_out_init(o, b, true);
+	json_open_array(o, NULL);
+}
+
+void cli_array_close(const struct cli *c, struct json_out *o)
+{
+	json_close_array(o);
+	cli_print_json(c, o->b);
+	art_buf_destroy(o->b);
 }
 
 const char *cli_clock(int64_t at_us, char buf[16])
