@@ -206,17 +206,17 @@ static void pay_for(struct gate_fixture *x, int version, enum spoil spoil, const
 	art_buf_destroy(&body);
 }
 
-static struct gate_taken take(struct gate_fixture *x, const char *v2, const char *v1, const char *hash)
+static struct gate_taken take(struct gate_fixture *x, const char *header, const char *hash)
 {
 	struct gate_taken t;
 
-	ok(gate_take(x->gate, x->f->st, &x->item, URL, v2, v1, hash, &t, &err));
+	ok(gate_take(x->gate, x->f->st, &x->item, URL, header, hash, &t, &err));
 	return t;
 }
 
 static void expect(struct gate_fixture *x, const struct payment *p, enum gate_outcome outcome, const char *words)
 {
-	struct gate_taken t = take(x, p->header, NULL, HASH);
+	struct gate_taken t = take(x, p->header, HASH);
 
 	if (t.outcome != outcome || !strstr(t.error, words))
 		fail_msg("outcome %d, not %d: \"%s\" without \"%s\"", t.outcome, outcome, t.error, words);
@@ -232,18 +232,14 @@ static void one_answer_must_serve_both_versions(void **state)
 	open_gate(x, false);
 	ok(gate_check(x->gate, &err));
 	pay_for(x, 2, NOTHING, NULL, 1, &p);
-	assert_int_equal(take(x, p.header, NULL, HASH).outcome, GATE_TAKEN);
+	assert_int_equal(take(x, p.header, HASH).outcome, GATE_TAKEN);
 	free(p.header);
 	pay_for(x, 1, NOTHING, NULL, 2, &p);
-	assert_int_equal(take(x, NULL, p.header, HASH).outcome, GATE_TAKEN);
+	assert_int_equal(take(x, p.header, HASH).outcome, GATE_TAKEN);
 	free(p.header);
-	/* Version 2 under the old header's name, as obol's gate takes it. */
-	pay_for(x, 2, NOTHING, NULL, 3, &p);
-	assert_int_equal(take(x, NULL, p.header, HASH).outcome, GATE_TAKEN);
-	free(p.header);
-	assert_int_equal(take(x, NULL, NULL, HASH).outcome, GATE_NO_PAYMENT);
-	assert_int_equal(take(x, "", NULL, HASH).outcome, GATE_NO_PAYMENT);
-	assert_int_equal(x->n_verify, 3);
+	assert_int_equal(take(x, NULL, HASH).outcome, GATE_NO_PAYMENT);
+	assert_int_equal(take(x, "", HASH).outcome, GATE_NO_PAYMENT);
+	assert_int_equal(x->n_verify, 2);
 }
 
 static void the_window_must_cover_the_work(void **state)
@@ -286,8 +282,8 @@ static void bare_json_of_obols_coordinator_must_be_taken(void **state)
 	auth = strstr(read.text.data, "\"authorization\":{");
 	bare = art_printf("{\"signature\":\"%s\",%.*s,\"chain\":\"base-sepolia\",\"token\":\"0x036CbD53842c5426634e7929541eC2318f3dCF7e\"}",
 			  sig, (int)(strchr(auth, '}') + 1 - auth), auth);
-	assert_int_equal(take(x, NULL, bare, HASH).outcome, GATE_TAKEN);
-	assert_int_equal(take(x, NULL, "{\"signature\":1}", HASH).outcome, GATE_BAD);
+	assert_int_equal(take(x, bare, HASH).outcome, GATE_TAKEN);
+	assert_int_equal(take(x, "{\"signature\":1}", HASH).outcome, GATE_BAD);
 	free(bare);
 	json_free(j);
 	x402_payment_destroy(&read);
@@ -313,8 +309,8 @@ static void what_is_wrong_must_be_refused_before_anybody_is_asked(void **state)
 		expect(x, &p, GATE_REFUSED, cases[i].words);
 		free(p.header);
 	}
-	assert_int_equal(take(x, "!!!", NULL, HASH).outcome, GATE_BAD);
-	assert_int_equal(take(x, "aGVsbG8=", NULL, HASH).outcome, GATE_BAD);
+	assert_int_equal(take(x, "!!!", HASH).outcome, GATE_BAD);
+	assert_int_equal(take(x, "aGVsbG8=", HASH).outcome, GATE_BAD);
 	assert_int_equal(x->n_verify, 0);
 	ok(sale_query(x->f->st, &(struct sale_query){ .states = 1u << SALE_VERIFIED | 1u << SALE_LOCKED }, &l, &err));
 	assert_int_equal(l.n, 0);
@@ -343,14 +339,14 @@ static void a_payment_must_be_taken_once(void **state)
 
 	open_gate(x, false);
 	pay_for(x, 2, NOTHING, NULL, 1, &p);
-	t = take(x, p.header, NULL, HASH);
+	t = take(x, p.header, HASH);
 	assert_int_equal(t.outcome, GATE_TAKEN);
 	assert_int_equal(t.sale.state, SALE_VERIFIED);
-	assert_int_equal(take(x, p.header, NULL, HASH).outcome, GATE_REPEATED);
-	assert_int_equal(take(x, p.header, NULL, OTHER).outcome, GATE_CONFLICT);
+	assert_int_equal(take(x, p.header, HASH).outcome, GATE_REPEATED);
+	assert_int_equal(take(x, p.header, OTHER).outcome, GATE_CONFLICT);
 	/* Released, it is the buyer's again. */
 	ok(gate_release(x->gate, x->f->st, t.sale.id, "busy", &err));
-	assert_int_equal(take(x, p.header, NULL, OTHER).outcome, GATE_TAKEN);
+	assert_int_equal(take(x, p.header, OTHER).outcome, GATE_TAKEN);
 	free(p.header);
 }
 
@@ -362,14 +358,14 @@ static void an_identifier_must_name_one_request(void **state)
 	open_gate(x, false);
 	pay_for(x, 2, NOTHING, "artui-0123456789abcdef", 1, &a);
 	pay_for(x, 2, NOTHING, "artui-0123456789abcdef", 2, &b);
-	assert_int_equal(take(x, a.header, NULL, HASH).outcome, GATE_TAKEN);
+	assert_int_equal(take(x, a.header, HASH).outcome, GATE_TAKEN);
 	/* A new payment for what was paid already: not taken. */
-	assert_int_equal(take(x, b.header, NULL, HASH).outcome, GATE_REPEATED);
-	assert_int_equal(take(x, b.header, NULL, OTHER).outcome, GATE_CONFLICT);
+	assert_int_equal(take(x, b.header, HASH).outcome, GATE_REPEATED);
+	assert_int_equal(take(x, b.header, OTHER).outcome, GATE_CONFLICT);
 	free(a.header);
 	free(b.header);
 	pay_for(x, 2, NOTHING, "short", 3, &a);
-	assert_int_equal(take(x, a.header, NULL, HASH).outcome, GATE_BAD);
+	assert_int_equal(take(x, a.header, HASH).outcome, GATE_BAD);
 	free(a.header);
 }
 
@@ -386,7 +382,7 @@ static void *race(void *arg)
 	struct gate_taken t;
 
 	if (store_open(&st, r->x->f->path, 0, 5000, NULL) == ART_OK &&
-	    gate_take(r->x->gate, st, &r->x->item, URL, r->header, NULL, HASH, &t, NULL) == ART_OK)
+	    gate_take(r->x->gate, st, &r->x->item, URL, r->header, HASH, &t, NULL) == ART_OK)
 		r->outcome = t.outcome;
 	store_close(st);
 	return NULL;
@@ -442,7 +438,7 @@ static struct gate_taken taken(struct gate_fixture *x, int nonce)
 	struct gate_taken t;
 
 	pay_for(x, 2, NOTHING, NULL, nonce, &p);
-	t = take(x, p.header, NULL, HASH);
+	t = take(x, p.header, HASH);
 	assert_int_equal(t.outcome, GATE_TAKEN);
 	free(p.header);
 	return t;

@@ -458,6 +458,23 @@ static void what_is_not_paid_must_be_challenged_and_go_nowhere(void **state)
 	assert_int_equal(loop_requests(&x->facilitator), 0);
 }
 
+/* As obol's gate takes it. */
+static void version_2_must_be_taken_under_the_old_name_too(void **state)
+{
+	struct sell_fixture *x = *state;
+	struct http_response r;
+	char *payment, *old;
+
+	open_shop(x);
+	payment = sign_get(x, "/echo", 1);
+	old = art_printf("X-PAYMENT: %s", payment + strlen("PAYMENT-SIGNATURE: "));
+	assert_int_equal(ask(x, (struct ask){ .path = "/echo", .payment = old }, &r), 200);
+	assert_non_null(http_header(&r, "payment-response"));
+	http_response_destroy(&r);
+	free(old);
+	free(payment);
+}
+
 static void people_must_be_shown_a_page(void **state)
 {
 	struct sell_fixture *x = *state;
@@ -1166,7 +1183,7 @@ static void what_a_death_left_must_be_put_right(void **state)
 	sell_close(x->sell);
 	x->sell = NULL;
 	/* As if it had died while the service worked. */
-	ok(gate_take(x->gate, x->f->st, &item, "http://h/echo", payment + strlen("PAYMENT-SIGNATURE: "), NULL, HASH, &t, &err));
+	ok(gate_take(x->gate, x->f->st, &item, "http://h/echo", payment + strlen("PAYMENT-SIGNATURE: "), HASH, &t, &err));
 	assert_int_equal(t.outcome, GATE_TAKEN);
 	gate_close(x->gate);
 	open_shop(x);
@@ -1180,6 +1197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_paid_request_must_be_answered_and_settled_once),
 		T(what_is_not_paid_must_be_challenged_and_go_nowhere),
+		T(version_2_must_be_taken_under_the_old_name_too),
 		T(people_must_be_shown_a_page),
 		T(failures_must_cost_nothing),
 		T(a_payment_that_failed_must_be_good_again),

@@ -354,10 +354,9 @@ static enum art_status take(struct gate *g, struct store *st, const struct gate_
 }
 
 enum art_status gate_take(struct gate *g, struct store *st, const struct gate_item *item, const char *url,
-			  const char *v2, const char *v1, const char *request_sha256, struct gate_taken *out,
+			  const char *header, const char *request_sha256, struct gate_taken *out,
 			  struct art_err *err)
 {
-	const char *header = v2 ? v2 : v1;
 	struct x402_payment p = { 0 };
 	struct art_err why = { 0 };
 	enum art_status s = ART_OK;

@@ -77,12 +77,12 @@ struct gate_taken {
 	struct sale_row sale;
 	char error[X402_REASON_MAX];
 };
-/* @v2: value of PAYMENT-SIGNATURE, @v1: of X-PAYMENT; either may be NULL. Version 2 envelopes are taken from both, as obol's gate does, and so
- * is the bare JSON that obol's coordinator sends ({"signature","authorization","chain"}).
+/* @header: value of PAYMENT-SIGNATURE or of X-PAYMENT, NULL when neither came. Envelopes of both versions are taken from both, as obol's gate
+ * does, and so is the bare JSON that obol's coordinator sends ({"signature","authorization","chain"}).
  * @request_sha256: what is asked for, so that the same payment sent again for the same thing is REPEATED. */
 ART_MUST_USE enum art_status gate_take(struct gate *g, struct store *st,
 				       const struct gate_item *item, const char *url,
-				       const char *v2, const char *v1, const char *request_sha256,
+				       const char *header, const char *request_sha256,
 				       struct gate_taken *out, struct art_err *err);
 /* Is the buyer still good for it: window and funds, before a long run. REFUSED says what is gone. NET: cannot be asked. */
 ART_MUST_USE enum art_status gate_recheck(struct gate *g, struct store *st, int64_t sale_id,

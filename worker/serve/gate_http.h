@@ -10,8 +10,7 @@
 #include "worker/serve/gate.h"
 #include "worker/serve/httpd.h"
 
-/* The payment that came with @r, in either version's header, readable or not, for gate_take, which reads both versions from one. NULL: none;
- * borrowed as httpd_header's. */
+/* The payment that came with @r, in either version's header, readable or not. NULL: none; borrowed as httpd_header's. */
 const char *gate_http_payment(const struct httpd_request *r);
 /* gate_challenge, its header as a line. @line may be NULL; *line is untouched on failure. */
 ART_MUST_USE enum art_status gate_http_challenge(const struct gate *g, const struct gate_item *item, const char *url, const char *error,

@@ -352,7 +352,7 @@ static void pay(struct sell *s, struct store *st, struct httpd_request *r)
 
 	resource_url(s, r, url);
 	request_hash(r, hash);
-	if (gate_take(s->opt.gate, st, &item, url, gate_http_payment(r), NULL, hash, &t, &err) != ART_OK) {
+	if (gate_take(s->opt.gate, st, &item, url, gate_http_payment(r), hash, &t, &err) != ART_OK) {
 		sell_say(s, "a payment could not be taken: %s", err.text);
 		end_with_error(s, r, NULL, 503, "\"retriable\":true", "the payment cannot be taken now, and was not");
 		return;

@@ -356,7 +356,7 @@ static void pay(struct serve *s, struct store *st, struct httpd_request *r, stru
 	struct art_err err = { 0 };
 
 	serve_url(s, r, "/experiment", url);
-	if (gate_take(s->opt.gate, st, &s->item, url, gate_http_payment(r), NULL, q->request_sha256, &t, &err) != ART_OK) {
+	if (gate_take(s->opt.gate, st, &s->item, url, gate_http_payment(r), q->request_sha256, &t, &err) != ART_OK) {
 		httpd_error(r, 503, NULL, "the payment cannot be taken now: %s", art_status_text(err.code));
 		return;
 	}
