@@ -369,6 +369,7 @@ static void check_micro_batches(enum model_kernel k)
 	spread_weights(a);
 	spread_weights(b);
 	fill_batch(s, inputs, targets);
+	model_grads_finish(b); /* of nothing */
 	whole = model_forward_backward(a, inputs, targets, s->rows, 1.0f);
 	for (i = 0; i < s->rows; i++) {
 		size_t at = (size_t)(i * s->cfg.seq_len);

@@ -59,13 +59,15 @@ static void begin_units(struct model *m, float scale)
 
 	for (t = 0; t < m->opt.threads; t++)
 		fresh &= m->stale[t];
-	if (fresh) {
-		if (m->ops->wider && scale > 0 && isfinite(scale))
-			(void)frexpf(scale, &e);
-		m->unit = m->ops->wider && e ? ldexpf(1, m->loss_exponent - e) : 1;
-	} else if (!m->in_units && m->unit != 1) {
-		(void)multiply_gradients(m, m->unit);
+	if (m->in_units && !fresh)
+		return;
+	if (m->ops->wider && scale > 1e-30f && isfinite(scale)) {
+		(void)frexpf(scale, &e);
+		e = m->loss_exponent - e;
 	}
+	m->unit = ldexpf(1, e);
+	if (!fresh && e)
+		(void)multiply_gradients(m, m->unit);
 	m->in_units = true;
 }
 

@@ -19,12 +19,6 @@ INL void kernel_end(void)
 {
 }
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 INL __m512bh pair_broadcast(const uint16_t *p)
 {
 	int32_t t;

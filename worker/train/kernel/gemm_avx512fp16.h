@@ -15,12 +15,6 @@
 #define KC 512 /* k done at a time, so that a 32-column slice of B stays in L1 */
 #define SUM_PAIRS 32
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 INL void kernel_begin(void)
 {
 }

@@ -19,12 +19,6 @@
 #define MR 5 /* 10 of 16, enough to cover the 4 cycles of a multiply-add; 12 make gcc spill */
 #endif
 
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
 INL void kernel_begin(void)
 {
 }

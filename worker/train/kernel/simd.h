@@ -27,6 +27,13 @@
 
 #define INL static inline __attribute__((always_inline, unused))
 
+/* Before a loop of at most 16 turns over registers */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 #if defined(__AVX512F__)
 #define VW 16
 #elif defined(__AVX2__)
