@@ -91,7 +91,7 @@ struct model_param {
 };
 int model_param_count(const struct model *m);
 struct model_param model_param(struct model *m, int i);
-void model_params_changed(struct model *m); /* repacks the bf16 copies */
+void model_params_changed(struct model *m); /* repacks the 16-bit copies */
 
 /* Number of parameters and FLOPs per token (forward + backward), by autoresearch's estimate_flops. */
 int64_t model_num_params(const struct model_config *cfg);

@@ -18,7 +18,7 @@ struct param {
 	int n_dims, dims[2];
 	size_t count, at;
 	size_t second_at; /* into the block of second moments */
-	/* matrices and the head: where their bf16 copies live; NULL fwd for gates and embeddings */
+	/* matrices and the head: where their copies in halves live; NULL fwd for gates and embeddings */
 	uint16_t *fwd, *bwd;
 	int row0, rows_all;
 };
@@ -54,8 +54,8 @@ struct model {
 	/* Where kernels need it (ops->wider), losses are scaled by a power of two. */
 	int loss_exponent; /* so that scale times that power is below 2^loss_exponent */
 	float unit;        /* that power, for the gradients of this step */
-	bool in_units;     /* parts[0] is not divided by it yet */
-	bool overflowed;   /* gradients, when last finished, were not all finite */
+	bool in_units;     /* such a kernel began these gradients, and they are not divided by it yet */
+	bool overflowed;   /* they were not all finite when they were */
 	int64_t skipped;
 };
 
@@ -69,7 +69,7 @@ int model_layer_window(const struct model_config *c, int layer);
 bool model_layout(struct model *m);
 void model_layout_tables(struct model *m); /* before it, once: shapes, parameters, tasks */
 
-/* model.c: bf16 copies of @rows rows from @row of one parameter (nothing where it has none). */
+/* model.c: copies in halves of @rows rows from @row of one parameter (nothing where it has none). */
 void model_pack_param(struct model *m, int i, int row, int rows);
 void model_pack_head(struct model *m);
 /* model.c: to the kernel with float's range; false when this one has it. */

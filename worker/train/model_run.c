@@ -61,14 +61,16 @@ static void begin_units(struct model *m, float scale)
 		fresh &= m->stale[t];
 	if (m->in_units && !fresh)
 		return;
-	if (m->ops->wider && scale > 1e-30f && isfinite(scale)) {
+	m->unit = 1;
+	m->in_units = m->ops->wider != NULL;
+	if (!m->in_units)
+		return;
+	if (scale > 1e-30f && isfinite(scale)) {
 		(void)frexpf(scale, &e);
-		e = m->loss_exponent - e;
+		m->unit = ldexpf(1, m->loss_exponent - e);
 	}
-	m->unit = ldexpf(1, e);
-	if (!fresh && e)
+	if (!fresh)
 		(void)multiply_gradients(m, m->unit);
-	m->in_units = true;
 }
 
 double model_forward_backward(struct model *m, const int32_t *inputs, const int32_t *targets, int rows,
@@ -166,7 +168,7 @@ void model_grads_finish(struct model *m)
 	m->stale[0] = false;
 	for (t = 1; t < m->opt.threads; t++)
 		m->stale[t] = true;
-	m->overflowed = m->in_units && m->unit != 1 && !multiply_gradients(m, 1 / m->unit);
+	m->overflowed = m->in_units && !multiply_gradients(m, 1 / m->unit);
 	m->in_units = false;
 }
 

@@ -1,31 +1,10 @@
-/*
- * gemm_avx512bf16.h - products by vdpbf16ps: an 8 x 32 block of C in 16 registers.
- *
- * Both operands come as pairs along k, so A needs no packing: a pair is one broadcast load,
- * whether rows are contiguous (nn) or pairs are (tn).
- */
+/* gemm_avx512bf16.h - products by vdpbf16ps: an 8 x 32 block of C in 16 registers. */
 #ifndef TRAIN_KERNEL_GEMM_H
 #define TRAIN_KERNEL_GEMM_H
 
-#include "worker/train/kernel/simd.h"
-
 #define KC 1024 /* k done at a time, so that a 32-column slice of B stays in L1/L2 */
 
-INL void kernel_begin(void)
-{
-}
-
-INL void kernel_end(void)
-{
-}
-
-INL __m512bh pair_broadcast(const uint16_t *p)
-{
-	int32_t t;
-
-	memcpy(&t, p, sizeof(t));
-	return (__m512bh)_mm512_set1_epi32(t);
-}
+#include "worker/train/kernel/gemm_pairs.h"
 
 INL void block_8x32(int pairs, const uint16_t *a, size_t rs, size_t ps, const uint16_t *b,
 		    size_t ldb, float *c, size_t ldc, bool add)
@@ -44,7 +23,7 @@ INL void block_8x32(int pairs, const uint16_t *a, size_t rs, size_t ps, const ui
 		__m512bh v = (__m512bh)_mm512_loadu_si512(b + ldb + (size_t)p * 32);
 
 		UNROLL for (r = 0; r < 8; r++) {
-			__m512bh z = pair_broadcast(a + (size_t)r * rs);
+			__m512bh z = (__m512bh)pair_broadcast(a + (size_t)r * rs);
 
 			x[r][0] = _mm512_dpbf16_ps(x[r][0], z, u);
 			x[r][1] = _mm512_dpbf16_ps(x[r][1], z, v);
@@ -57,45 +36,6 @@ INL void block_8x32(int pairs, const uint16_t *a, size_t rs, size_t ps, const ui
 		_mm512_storeu_ps(q, x[r][0]);
 		_mm512_storeu_ps(q + 16, x[r][1]);
 	}
-}
-
-/*
- * Loops around the block. The operand of the inner loop stays in L1 while the outer one streams
- * by: a 32-column slice of B against all rows, or 32 rows of A against all columns, whichever
- * operand is the larger being streamed once.
- */
-INL void gemm_loops(const struct gemm_args *g, bool tn)
-{
-	const int rows_at_once = g->m > g->n ? PANEL : g->m;
-	int i, i0, j, k0;
-
-	for (k0 = 0; k0 < g->k; k0 += KC) {
-		const int pairs = (g->k - k0 < KC ? g->k - k0 : KC) / 2;
-		const uint16_t *b = g->b + (size_t)k0 * 16;
-		const bool add = g->add || k0;
-
-		for (i0 = 0; i0 < g->m; i0 += rows_at_once)
-			for (j = 0; j < g->n; j += 32)
-				for (i = i0; i < i0 + rows_at_once; i += 8) {
-					const uint16_t *a =
-						tn ? g->a + (size_t)(i / 16) * g->lda + (size_t)k0 * 16 + (size_t)(i % 16) * 2
-						   : g->a + (size_t)i * g->lda + k0;
-
-					block_8x32(pairs, a, tn ? 2 : g->lda, tn ? 32 : 2,
-						   b + (size_t)(j / 16) * g->ldb, g->ldb,
-						   g->c + (size_t)i * g->ldc + j, g->ldc, add);
-				}
-	}
-}
-
-static void gemm_nn(const struct gemm_args *g)
-{
-	gemm_loops(g, false);
-}
-
-static void gemm_tn(const struct gemm_args *g)
-{
-	gemm_loops(g, true);
 }
 
 static double kernel_peak_pass(int64_t n)

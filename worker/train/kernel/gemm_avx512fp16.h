@@ -10,26 +10,10 @@
 #ifndef TRAIN_KERNEL_GEMM_H
 #define TRAIN_KERNEL_GEMM_H
 
-#include "worker/train/kernel/simd.h"
-
 #define KC 512 /* k done at a time, so that a 32-column slice of B stays in L1 */
 #define SUM_PAIRS 32
 
-INL void kernel_begin(void)
-{
-}
-
-INL void kernel_end(void)
-{
-}
-
-INL __m512h pair_broadcast(const char *p)
-{
-	int32_t t;
-
-	memcpy(&t, p, sizeof(t));
-	return (__m512h)_mm512_set1_epi32(t);
-}
+#include "worker/train/kernel/gemm_pairs.h"
 
 /* Lanes 2 c and 2 c + 1 added and widened */
 INL __m512 pair_sums(__m512h x)
@@ -60,7 +44,8 @@ static __attribute__((noinline)) void block_8x32(int pairs, const uint16_t *a, s
 			__m512h v = (__m512h)_mm512_loadu_si512(b + ldb);
 
 			UNROLL for (r = 0; r < 8; r++) {
-				__m512h z = pair_broadcast((r < 3 ? a0 : r < 6 ? a3 : a6) + (size_t)(r % 3) * rs);
+				__m512h z = (__m512h)pair_broadcast(
+					(r < 3 ? a0 : r < 6 ? a3 : a6) + (size_t)(r % 3) * rs);
 
 				x[r][0] = _mm512_fmadd_ph(z, u, x[r][0]);
 				x[r][1] = _mm512_fmadd_ph(z, v, x[r][1]);
@@ -75,36 +60,6 @@ static __attribute__((noinline)) void block_8x32(int pairs, const uint16_t *a, s
 		}
 		add = true;
 	}
-}
-
-INL void gemm_loops(const struct gemm_args *g, bool tn)
-{
-	int i, j, k0;
-
-	for (k0 = 0; k0 < g->k; k0 += KC) {
-		const int pairs = (g->k - k0 < KC ? g->k - k0 : KC) / 2;
-		const uint16_t *b = g->b + (size_t)k0 * 16;
-
-		for (j = 0; j < g->n; j += 32)
-			for (i = 0; i < g->m; i += 8) {
-				const uint16_t *a =
-					tn ? g->a + (size_t)(i / 16) * g->lda + (size_t)k0 * 16 + (size_t)(i % 16) * 2
-					   : g->a + (size_t)i * g->lda + k0;
-
-				block_8x32(pairs, a, tn ? 2 : g->lda, tn ? 32 : 2, b + (size_t)(j / 16) * g->ldb,
-					   g->ldb, g->c + (size_t)i * g->ldc + j, g->ldc, g->add || k0);
-			}
-	}
-}
-
-static void gemm_nn(const struct gemm_args *g)
-{
-	gemm_loops(g, false);
-}
-
-static void gemm_tn(const struct gemm_args *g)
-{
-	gemm_loops(g, true);
 }
 
 static double kernel_peak_pass(int64_t n)
