@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/config.h"
+#include "worker/train/model.h"
 
 struct fixture {
 	char dir[64];
@@ -106,6 +107,22 @@ static void config_load_must_let_the_workspace_win_over_the_user_and_c_over_both
 	assert_string_equal(config_text(f->c, CONFIG_TRAIN_COMMAND_KEY), "a = b ; c");
 	assert_string_equal(config_origin(f->c, CONFIG_TRAIN_THREADS_KEY), "-c");
 	assert_non_null(strstr(config_origin(f->c, CONFIG_TRAIN_BUDGET_S_KEY), "ws/.artui/config:4"));
+}
+
+/* The engine does not include the trainer, so its list of kernels is written there again. */
+static void config_load_must_take_every_kernel_of_the_trainer(void **state)
+{
+	struct fixture *f = *state;
+	char text[64];
+	const char *over[] = { text };
+
+	for (int k = 0; k < MODEL_KERNEL_COUNT; k++) {
+		snprintf(text, sizeof(text), "train.kernel=%s", model_kernel_name((enum model_kernel)k));
+		assert_int_equal(load(f, over, 1), ART_OK);
+		assert_non_null(strstr(config_entry(CONFIG_TRAIN_KERNEL_KEY)->help, model_kernel_name((enum model_kernel)k)));
+	}
+	art_copy(text, sizeof(text), "train.kernel=avx1024");
+	assert_int_equal(load(f, over, 1), ART_INVALID);
 }
 
 static void config_load_must_name_file_line_and_rule(void **state)
@@ -218,6 +235,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			config_load_must_let_the_workspace_win_over_the_user_and_c_over_both, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(config_load_must_take_every_kernel_of_the_trainer, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(config_load_must_name_file_line_and_rule, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(
